@@ -1,0 +1,56 @@
+# Everything a checkout needs: `make demo` and `make test` set up what they use by themselves.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+READY = $(VENV)/.ready
+
+.PHONY: demo test check fix golden docs wheel versions real-data bench clean
+
+demo: $(READY)  ## The main job on synthetic data: a table and report.html
+	$(BIN)/noisylabels demo
+
+test: $(READY)  ## All tests
+	$(BIN)/python -m pytest -n 2
+
+check: $(READY)  ## Format, lint, types, import contracts, tests: before every commit
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n 2
+
+fix: $(READY)  ## Format and repair what can be repaired
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+golden: $(READY)  ## Write the golden pictures and digests anew; read the diff before you commit it
+	$(BIN)/python tests/golden/write.py
+
+docs: $(READY)  ## Write docs/modes.md, its pictures and docs/phantoms.png anew
+	$(BIN)/python docs/make_modes.py
+	$(BIN)/python docs/make_phantoms.py
+
+wheel: $(READY)  ## dist/*.whl
+	$(BIN)/python -m build --wheel
+
+versions: $(READY)  ## Golden digests under other numpy and scipy versions
+	$(BIN)/python tests/golden/versions.py
+
+real-data: $(READY)  ## Tests on real files: make real-data DATA=folder
+	$(BIN)/python -m pytest -m real_data --real-data $(DATA)
+
+bench: $(READY)  ## Tables of speed, as ratios to peers in the same run
+	$(BIN)/python benchmarks/corruptions.py
+	$(BIN)/python benchmarks/training.py
+
+# torch first and pinned: a later resolver run then leaves the build that is there alone.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "noisylabels needs Python 3.11 or newer")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,fast,report,dev]'
+	touch $@
+
+clean:  ## Remove what make made
+	rm -rf $(VENV) build dist noisylabels-demo *.egg-info

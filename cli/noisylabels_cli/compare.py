@@ -1,0 +1,46 @@
+"""Put evaluated runs beside each other: mean and spread over seeds."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from noisylabels.errors import InvalidData
+from noisylabels_cli.say import data, say
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
+@click.option(
+    "--form",
+    type=click.Choice(["text", "markdown", "latex"]),
+    default="text",
+    show_default=True,
+    help="How to print the table.",
+)
+@click.option(
+    "--metrics", default="dice,jaccard", show_default=True, metavar="A,B,...", help="Which columns."
+)
+@click.option(
+    "--rule",
+    type=click.Choice(["present", "pooled"]),
+    default="present",
+    show_default=True,
+    help="Mean over the images that hold the structure, or over all their pixels at once.",
+)
+def command(runs: Sequence[Path], form: str, metrics: str, rule: str) -> None:
+    """Put evaluated RUNs beside each other: mean and standard deviation over seeds.
+
+    Runs that differ in nothing but the seed share a row.
+    """
+    from noisylabels.reports.tables import result_table, to_latex, to_markdown, to_text
+    from noisylabels.scoring import RULES
+    from noisylabels.store.runs import RunRecord
+
+    records = [RunRecord.open(folder) for folder in runs]
+    for record in records:
+        if not record.scores:
+            raise InvalidData(f"{record.path} has no scores yet; run: noisylabels evaluate {record.path}")
+    table = result_table(records, metrics=tuple(metrics.split(",")), rule=rule)
+    data({"text": to_text, "markdown": to_markdown, "latex": to_latex}[form](table))
+    say(RULES[rule])

@@ -1,0 +1,1 @@
+"""Label noise for medical image segmentation: made, measured, and trained against."""

@@ -1,0 +1,1 @@
+"""The corruption modes: one module each, with Params, EXAMPLE and corrupt()."""

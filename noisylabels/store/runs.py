@@ -1,0 +1,134 @@
+"""A run folder as training leaves it, read back; what is damaged is refused.
+
+<run>/  run.json       what was trained: method, params, net, data, labels, dataset, noise, seed, epochs
+        log.jsonl      one line per epoch: epoch, step, loss, seconds, lr, further scalars and matrices,
+        and
+                       "val" where it was validated
+        scores.csv     scores of the test cases, once they were evaluated
+        predictions/   <case><ending>, label maps of the test cases
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from noisylabels.errors import InvalidData
+from noisylabels.store.files import ENDINGS
+from noisylabels.store.scores import CaseScore, read_scores
+
+_REQUIRED = {"method": str, "labels": str, "dataset": str, "seed": int}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """One training run; open one with :meth:`open`.
+
+    Attributes:
+        path: the folder.
+        info: ``run.json``.
+        log: the lines of ``log.jsonl``, epochs ascending; empty if nothing was logged yet.
+        scores: ``scores.csv``; empty if the run was not evaluated.
+        predictions: label file of every predicted case, by id.
+    """
+
+    path: Path
+    info: Mapping[str, Any]
+    log: Sequence[Mapping[str, Any]] = ()
+    scores: Sequence[CaseScore] = ()
+    predictions: Mapping[str, Path]
+
+    @classmethod
+    def open(cls, path: Path | str) -> "RunRecord":
+        """Read a run folder.
+
+        Raises:
+            InvalidData: it is no run, or a file in it is damaged; the message names the file and the finding.
+        """
+        path = Path(path)
+        if not path.is_dir():
+            finding = "is a file" if path.exists() else "does not exist"
+            raise InvalidData(f"{path} {finding}; expected the folder of a run.")
+        scores = path / "scores.csv"
+        return cls(
+            path=path,
+            info=_info(path / "run.json"),
+            log=_log(path / "log.jsonl"),
+            scores=read_scores(scores) if scores.exists() else (),
+            predictions=_predictions(path / "predictions"),
+        )
+
+    @property
+    def method(self) -> str:
+        """Name of the method."""
+        return str(self.info["method"])
+
+    @property
+    def labels(self) -> str:
+        """What it was trained on: ``noisy`` or ``clean``."""
+        return str(self.info["labels"])
+
+    @property
+    def dataset(self) -> str:
+        """Name of the dataset."""
+        return str(self.info["dataset"])
+
+    @property
+    def noise(self) -> str:
+        """The noise in words, as in "asymmetric rate 0.5"; empty for clean labels."""
+        return str(self.info.get("noise") or "") if self.labels == "noisy" else ""
+
+    @property
+    def seed(self) -> int:
+        """The seed of the run."""
+        return int(self.info["seed"])
+
+
+def _info(path: Path) -> dict[str, Any]:
+    try:
+        info = json.loads(_read(path))
+    except ValueError as error:
+        raise InvalidData(f"{path} is no JSON ({error}); the run cannot be read.") from error
+    for key, kind in _REQUIRED.items():
+        if not isinstance(info, dict) or not isinstance(info.get(key), kind):
+            raise InvalidData(f"{path} lacks '{key}'; it is not the record of a run.")
+    if info["labels"] not in ("noisy", "clean"):
+        raise InvalidData(f"{path} says that the labels are '{info['labels']}'; they are noisy or clean.")
+    return dict(info)
+
+
+def _log(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    lines: list[dict[str, Any]] = []
+    for number, text in enumerate(_read(path).splitlines(), start=1):
+        try:
+            line = json.loads(text)
+            epoch = int(line["epoch"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise InvalidData(f"{path} is damaged in line {number}: {text[:60]!r}.") from error
+        if lines and epoch <= lines[-1]["epoch"]:
+            raise InvalidData(f"{path} line {number}: epoch {epoch} comes after epoch {lines[-1]['epoch']}.")
+        lines.append(line)
+    return lines
+
+
+def _predictions(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        return {}
+    return {
+        file.name.removesuffix(ending): file
+        for file in sorted(folder.iterdir())
+        for ending in ENDINGS
+        if file.name.endswith(ending) and not file.name.startswith(".")
+    }
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InvalidData(f"{path} is missing; the folder is not the folder of a run.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidData(f"{path} cannot be read ({error}).") from error

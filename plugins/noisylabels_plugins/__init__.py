@@ -1,0 +1,1 @@
+"""Training with torch: the methods of the literature on label noise, one readable file each."""

@@ -1,0 +1,1 @@
+"""One module per method: ``Params`` with the paper's defaults, and ``Method``."""

@@ -1,0 +1,1 @@
+"""Networks: what turns an image into logits and a feature map; methods never name one."""

@@ -1,0 +1,1 @@
+"""What several methods share, each part a few pure functions or one small module."""

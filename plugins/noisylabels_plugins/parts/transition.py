@@ -1,0 +1,114 @@
+"""A learned transition matrix T[true, given], and the loss through it.
+
+Source: Li et al., Provably end-to-end label-noise learning without anchor points (VolMinNet), ICML 2021.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from noisylabels.case import IGNORE
+
+
+class Transition(nn.Module):
+    """T = row-normalised (I + sigmoid(w) off the diagonal): rows sum to 1, the diagonal is the largest entry.
+
+    With ``initial`` = -2 the diagonal starts at 0.737 for K = 4 and at 0.893 for K = 2. A class that keeps less than
+    its strongest confusion cannot be expressed.
+    """
+
+    def __init__(self, num_classes: int, initial: float = -2.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((num_classes, num_classes), initial))
+
+    @torch.no_grad()
+    def start_from(self, counts: Tensor) -> None:
+        """Set T to observed counts[true, given] as far as it can express them.
+
+        An entry off the diagonal is kept within 1e-3 .. 0.99 times its diagonal entry; a class never seen keeps its
+        row.
+
+        Args:
+            counts: (K, K), not negative.
+        """
+        ratio = (counts / counts.diagonal()[:, None].clamp(min=1e-12)).clamp(1e-3, 0.99)
+        seen = counts.sum(1) > 0
+        self.weight[seen] = torch.logit(ratio[seen]).to(self.weight)
+
+    def forward(self) -> Tensor:
+        """The matrix, (K, K)."""
+        eye = torch.eye(len(self.weight), device=self.weight.device)
+        raw = eye + torch.sigmoid(self.weight.float()) * (1 - eye)
+        return raw / raw.sum(1, keepdim=True)
+
+
+def log_volume(matrix: Tensor) -> Tensor:
+    """Logarithm of |det T|, at most 0; finite down to a determinant of 1e-12.
+
+    Minimising it picks, among all the matrices that explain the given labels, the one that encloses the class
+    posteriors most tightly. It has no lower bound, so its weight must stay far below the data term's.
+    """
+    regular = torch.linalg.slogdet(matrix.detach()).logabsdet > -27.6
+    # Rows that have become alike have no slope (it would be NaN); the data term must part them again.
+    safe = torch.where(regular, matrix, torch.eye(len(matrix)).to(matrix))
+    return torch.where(regular, torch.linalg.slogdet(safe).logabsdet, -27.6)
+
+
+def corrected_loss(logits: Tensor, labels: Tensor, matrix: Tensor | None) -> Tensor:
+    """Cross-entropy of the given labels under P(given) = softmax(logits) T: the forward correction.
+
+    Args:
+        logits: (B, K, *S), of the true class.
+        labels: (B, *S) int64, as given; IGNORE is left out.
+        matrix: T, (K, K); None for the identity, which is plain cross-entropy.
+
+    Returns:
+        Mean over the labelled pixels; 0 when there is none.
+    """
+    used = labels != IGNORE
+    given = labels.masked_fill(~used, 0)
+    if matrix is None:
+        log_given = logits.float().log_softmax(1).gather(1, given[:, None])[:, 0]
+    else:
+        column = matrix.T[given].movedim(-1, 1)  # (B, K, *S): P(given label | true class k)
+        log_given = (logits.float().softmax(1) * column).sum(1).clamp(min=1e-10).log()
+    return -(log_given * used).sum() / used.sum().clamp(min=1)
+
+
+def class_to_affinity(matrix: Tensor, proportions: Tensor) -> Tensor:
+    """The 2 x 2 transition matrix of pixel pairs that follows from T when pixels flip independently.
+
+    Index 0 is *different class*, 1 is *same class*; rows are the truth. With n the class proportions:
+    P(same | same) = S / sum n_m^2 and P(same | different) = (|nT|^2 - S) / ((sum n)^2 - sum n_m^2),
+    where S = sum_m n_m^2 |T_m|^2 and T_m is row m.
+
+    Source: JCAS, MICCAI 2022 (the poster prints the numerator of the second line the wrong way round).
+
+    Args:
+        matrix: T, (K, K).
+        proportions: n, (K,), of the true classes; any positive scale.
+    """
+    squared = proportions.square()
+    kept = (squared * matrix.square().sum(1)).sum()
+    same = squared.sum()
+    different = (proportions.sum().square() - same).clamp(min=1e-12)
+    same_same = kept / same.clamp(min=1e-12)
+    given = (proportions[:, None] * matrix).sum(0)  # no matrix product: those lose digits in mixed precision
+    different_same = (given.square().sum() - kept) / different
+    return torch.stack(
+        [torch.stack([1 - different_same, different_same]), torch.stack([1 - same_same, same_same])]
+    )
+
+
+def true_proportions(given: Tensor, matrix: Tensor) -> Tensor:
+    """Class proportions n before the noise, from those after it: n T = given, clipped to the simplex.
+
+    A matrix that cannot be inverted tells nothing about them: then they are those after the noise.
+
+    Args:
+        given: proportions of the given labels, (K,).
+        matrix: T, (K, K); used as a constant.
+    """
+    # Not lstsq: its default driver on a CPU gives other last digits from call to call.
+    solved, failed = torch.linalg.solve_ex(matrix.detach().T.double(), given.double())
+    kept = torch.where(failed == 0, solved, given.double()).clamp(min=0)
+    return (kept / kept.sum().clamp(min=1e-12)).to(given.dtype)

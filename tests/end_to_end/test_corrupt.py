@@ -1,0 +1,160 @@
+"""From nothing to measured noise, through the command line."""
+
+import json
+import tomllib
+
+import pytest
+from small import small_dataset
+
+from noisylabels.catalogue import MODES
+from noisylabels.phantoms import embedded, phantom_dataset
+from noisylabels.store.dataset import Dataset
+
+
+@pytest.fixture
+def few_phantoms(monkeypatch):
+    """The embedded dataset with 12 small cases instead of its usual number."""
+
+    def few(out, count, progress):
+        return phantom_dataset(out, count=12, size=(32, 40), progress=progress)
+
+    monkeypatch.setattr("noisylabels.phantoms.phantom_dataset", few)
+    assert embedded.phantom_dataset is phantom_dataset
+
+
+def test_the_command_of_the_design_in_an_empty_folder(noisylabels, here, few_phantoms):
+    answer = noisylabels("corrupt", "--mode", "asymmetric")
+    assert answer.code == 0
+    assert answer.out == "phantoms-asymmetric\n", "stdout is the folder, for scripts"
+    assert "embedded phantoms to ./phantoms" in answer.err
+    assert "of the pixels are wrong" in answer.err
+    noisy = Dataset.open(here / "phantoms-asymmetric")
+    assert noisy.parent.path.resolve() == (here / "phantoms").resolve()
+    assert noisy.measured["wrong_pixels"] > 0
+    assert sorted(p.name for p in here.iterdir()) == ["phantoms", "phantoms-asymmetric"]
+
+
+def test_again_says_already_there_and_changes_nothing(noisylabels, here, few_phantoms):
+    noisylabels("corrupt", "--mode", "asymmetric")
+    before = {p: p.stat().st_mtime_ns for p in here.rglob("*")}
+    answer = noisylabels("corrupt", "--mode", "asymmetric")
+    assert (answer.code, answer.out) == (0, "phantoms-asymmetric\n")
+    assert "already there" in answer.err
+    assert "using the phantoms in ./phantoms" in answer.err
+    assert {p: p.stat().st_mtime_ns for p in here.rglob("*")} == before
+    other = noisylabels("corrupt", "--mode", "asymmetric", "--seed", 1)
+    assert (other.code, other.out) == (2, "")
+    assert {p: p.stat().st_mtime_ns for p in here.rglob("*")} == before
+
+
+@pytest.mark.parametrize("mode", MODES.names())
+def test_every_mode_runs_as_typed_and_its_recipe_makes_the_same(noisylabels, here, mode):
+    small_dataset(here / "data" / "small")
+    assert noisylabels("corrupt", "data/small", "--mode", mode, "--seed", 3).code == 0
+    made = Dataset.open(here / f"small-{mode}")
+    answer = noisylabels("corrupt", "data/small", "--recipe", f"small-{mode}/recipe.toml", "--out", "again")
+    assert answer.code == 0, answer.err
+    assert Dataset.open(here / "again").digest == made.digest
+    assert Dataset.open(here / "again").recipe == made.recipe
+
+
+def test_flags_reach_the_recipe(noisylabels, here):
+    small_dataset(here / "d")
+    words = [
+        "corrupt",
+        "d",
+        "--mode",
+        "symmetric",
+        "--rate",
+        "0.25",
+        "--unit",
+        "pixel",
+        "--seed",
+        "4",
+        "--fraction",
+        "0.5",
+        "--out",
+        "n",
+        "--jobs",
+        "1",
+    ]
+    assert noisylabels(*words).code == 0
+    recipe = tomllib.loads((here / "n" / "recipe.toml").read_text())["recipe"]
+    assert (recipe["seed"], recipe["fraction"]) == (4, 0.5)
+    assert recipe["steps"][0]["params"]["rate"] == 0.25
+    assert noisylabels("corrupt", "d", "--recipe", "n/recipe.toml", "--seed", 5, "--out", "m").code == 0
+    assert Dataset.open("m").recipe.seed == 5
+    assert Dataset.open("m").recipe.fraction == 0.5
+
+
+def test_quiet_says_nothing_but_data(noisylabels, here):
+    small_dataset(here / "d")
+    answer = noisylabels("corrupt", "d", "--mode", "ellipse", "--quiet")
+    assert answer == (0, "d-ellipse\n", "")
+
+
+def test_inspect_shows_requested_and_realised(noisylabels, here):
+    small_dataset(here / "d")
+    noisylabels("corrupt", "d", "--mode", "symmetric", "--rate", 0.3, "--unit", "pixel")
+    text = noisylabels("inspect", "d-symmetric").out
+    for part in (
+        "requested",
+        "realised",
+        "rate 0.3",
+        "T[true, given]",
+        "Affinity",
+        "tumour",
+        "vanished",
+        "Dice",
+    ):
+        assert part in text
+    facts = json.loads(noisylabels("inspect", "d-symmetric", "--json").out)
+    assert facts["measured"] == Dataset.open("d-symmetric").measured
+    assert facts["requested"]["steps"][0]["mode"] == "symmetric"
+
+
+def test_inspect_shows_a_clean_dataset(noisylabels, here):
+    dataset = small_dataset(here / "d")
+    text = noisylabels("inspect", "d").out
+    for part in ("8 cases of 24x30", "liver", "default", dataset.digest[:12]):
+        assert part in text
+    facts = json.loads(noisylabels("inspect", "d", "--json").out)
+    assert facts["splits"]["default"] == {"train": 6, "val": 1, "test": 1}
+    assert sum(row["pixels"] for row in facts["classes"]) == 8 * 24 * 30
+
+
+def test_modes_are_listed_and_shown(noisylabels):
+    listed = noisylabels("modes").out
+    for mode in MODES.names():
+        assert f"\n{mode} " in listed
+        shown = noisylabels("modes", mode).out
+        assert "Source:" in shown
+        assert "--" in shown
+    assert noisylabels("modes", "pair_flip").out == noisylabels("modes", "pair-flip").out
+
+
+def test_phantoms_of_any_size(noisylabels, here):
+    answer = noisylabels("phantoms", "--count", 9, "--size", "32x40", "--seed", 2, "--out", "p")
+    assert (answer.code, answer.out) == (0, "p\n")
+    assert Dataset.open("p").load("phantom_0000").image.shape == (3, 32, 40)
+
+
+def test_an_interrupted_run_goes_on(noisylabels, here, monkeypatch):
+    from noisylabels import generate
+
+    small_dataset(here / "d")
+    calls = iter(range(3))
+
+    def interrupted(case, recipe, name):
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        return case.labels
+
+    with monkeypatch.context() as patch:
+        patch.setattr(generate, "corrupted", interrupted)
+        answer = noisylabels("corrupt", "d", "--mode", "symmetric", "--rate", 0)
+    assert answer.code == 130
+    assert answer.err.strip().endswith("noisylabels: Interrupted.")
+    assert not (here / "d-symmetric").exists()
+    assert noisylabels("corrupt", "d", "--mode", "symmetric", "--rate", 0).code == 0
+    assert Dataset.open("d-symmetric").measured["wrong_pixels"] == 0

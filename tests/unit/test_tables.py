@@ -1,0 +1,156 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from noisylabels.errors import UsageError
+from noisylabels.reports.cases import best_and_worst, case_means, spread_out
+from noisylabels.reports.groups import group_runs, share_of_gap
+from noisylabels.reports.tables import result_table, to_latex, to_markdown, to_text
+from noisylabels.scoring import CaseScore
+from noisylabels.store.runs import RunRecord
+
+
+def scored(dice, structure="shaft", case_id="a"):
+    counts = [CaseScore(case_id, structure, m, 5.0) for m in ("tp", "fp", "fn")]
+    return [
+        CaseScore(case_id, structure, "dice", dice),
+        CaseScore(case_id, structure, "hd95_px", 10 * dice),
+        *counts,
+    ]
+
+
+def run(method="baseline", labels="noisy", seed=0, dice=0.5, noise="ellipse", **more):
+    info = {
+        "method": method,
+        "labels": labels,
+        "dataset": "phantoms",
+        "seed": seed,
+        "noise": noise,
+        "net": "unet",
+        **more,
+    }
+    scores = scored(dice) + scored(dice / 2, "wrist_1")
+    return RunRecord(path=Path("run"), info=info, scores=scores, predictions={})
+
+
+RUNS = [
+    run("baseline", "clean", dice=0.875),
+    run("jcas", seed=1, dice=0.75),
+    run("jcas", seed=0, dice=0.625),
+    run(dice=0.5),
+    run("jcas", seed=2, dice=0.6875),
+]
+
+
+def test_seeds_are_put_together_and_the_order_is_baseline_methods_upper_bound():
+    groups = group_runs(RUNS)
+    assert [(g.role, g.name, [r.seed for r in g.runs]) for g in groups] == [
+        ("baseline", "baseline", [0]),
+        ("method", "jcas", [0, 1, 2]),
+        ("upper", "baseline", [0]),
+    ]
+    assert [g.title for g in groups] == [
+        "baseline, noisy labels",
+        "jcas, noisy labels",
+        "upper bound, clean labels",
+    ]
+
+
+def test_runs_with_other_parameters_are_another_row_named_by_the_difference():
+    runs = [run("jcas", params={"parts": parts, "lr": 0.1}) for parts in ("all", "dar")]
+    assert [g.name for g in group_runs(runs)] == ["jcas (parts all)", "jcas (parts dar)"]
+    assert [g.name for g in group_runs([run("jcas", net=net) for net in ("unet", "vnet")])][
+        1
+    ] == "jcas (net vnet)"
+
+
+def test_the_share_of_the_gap_goes_by_means_over_seeds():
+    groups = group_runs(RUNS)
+    assert share_of_gap(groups[1], groups, "dice", "present") == pytest.approx(0.5)
+    assert share_of_gap(groups[0], groups, "dice", "present") is None
+    assert share_of_gap(groups[1], groups[:2], "dice", "present") is None
+
+
+def test_two_noises_do_not_mix():
+    groups = group_runs([*RUNS, run(dice=0.25, noise="dilate"), run("jcas", noise="dilate", dice=0.25)])
+    assert [g.noise for g in groups] == ["dilate", "dilate", "ellipse", "ellipse", ""]
+    assert share_of_gap(groups[1], groups, "dice", "present") == 0
+
+
+def test_cells_hold_mean_and_deviation():
+    table = result_table(RUNS, ["dice"])
+    row = table.rows[1]
+    assert table.columns == ("shaft", "wrist_1", "mean")
+    assert row.cells["dice", "shaft"].mean == pytest.approx(0.6875)
+    assert row.cells["dice", "shaft"].sd == pytest.approx(0.0625)
+    assert row.cells["dice", "mean"].mean == pytest.approx(0.6875 * 0.75)
+    assert table.best("dice", "shaft") is row
+    assert result_table(RUNS, ["hd95_px"]).best("hd95_px", "shaft").group.name == "baseline"
+
+
+def test_text_is_aligned_and_says_rule_noise_and_definition():
+    text = to_text(result_table(RUNS, ["dice"]))
+    lines = text.splitlines()
+    assert lines[0].split() == ["Dice", "shaft", "wrist_1", "mean"]
+    assert len({len(line) for line in lines[:5]}) == 1
+    assert re.search(r"^jcas, noisy labels +0\.688 ± 0\.062 ", text, re.MULTILINE)
+    assert "Rule 'present'" in text
+    assert "Noise: ellipse." in text
+    assert "Dice = 2 TP" in text
+
+
+def test_markdown_is_a_table_with_the_best_in_bold():
+    lines = to_markdown(result_table(RUNS, ["dice", "hd95_px"])).splitlines()
+    rows = [line for line in lines if line.startswith("|")]
+    assert len(rows) == 5
+    assert len({line.count("|") for line in rows}) == 1
+    assert "**0.688 ± 0.062**" in rows[3]
+    assert "HD95 (px) mean" in rows[0]
+    assert "**" not in rows[4]
+
+
+def test_latex_escapes_and_balances():
+    text = to_latex(result_table(RUNS, ["dice"]))
+    assert r"wrist\_1" in text
+    assert text.count("{") == text.count("}")
+    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert len({line.count("&") for line in rows[1:]}) == 1
+    assert r"\textbf{0.688 $\pm$ 0.062}" in text
+
+
+def test_a_structure_that_is_not_there_is_a_dash():
+    table = result_table(
+        [run(), RunRecord(path=Path("r"), info=run("jcas").info, scores=scored(0.5), predictions={})]
+    )
+    assert "–" in to_text(table)
+
+
+def test_nothing_evaluated_gives_no_rows():
+    assert result_table([RunRecord(path=Path("r"), info=run().info, predictions={})]).rows == ()
+    assert to_markdown(result_table([])).startswith("| Method")
+
+
+def test_the_rule_must_exist():
+    with pytest.raises(UsageError, match="pooled"):
+        result_table(RUNS, rule="pool")
+
+
+def test_best_and_worst_are_disjoint_and_ordered():
+    means = {"a": 0.1, "b": 0.9, "c": 0.5, "d": 0.5}
+    best, worst = best_and_worst(means, 3)
+    assert [c.case_id for c in worst] == ["a", "c", "d"]
+    assert [c.case_id for c in best] == ["b"]
+    assert best_and_worst({}, 3) == ([], [])
+
+
+def test_case_means_are_over_present_structures_and_runs():
+    absent = [CaseScore("a", "wrist", m, 0.0) for m in ("dice", "tp", "fp", "fn")]
+    assert case_means([scored(0.5) + absent, scored(1.0)]) == {"a": 0.75}
+
+
+def test_spread_out_takes_the_ends_and_steps_between():
+    values = {str(i): float(i) for i in range(9)}
+    assert spread_out(values, 3) == ["8", "4", "0"]
+    assert spread_out(values, 1) == ["4"]
+    assert len(spread_out(values, 20)) == 9
