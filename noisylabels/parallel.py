@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -60,6 +61,8 @@ def map_cases(fn: Callable[[str], Result], ids: Iterable[str], jobs: int = 1) ->
             for child in set(multiprocessing.active_children()) - before:
                 child.terminate()
                 child.join()
+                while child.is_alive():  # the pool's own thread has collected it, but not yet noted that
+                    time.sleep(0.001)
         pool.shutdown()
 
 
