@@ -19,10 +19,11 @@ Source: Patrini et al., CVPR 2017 (class-dependent noise); Guo and Yuan, Joint c
 
 from dataclasses import dataclass
 
-from noisylabels import flips, transition
+from noisylabels import transition
 from noisylabels.case import Case, LabelMap
 from noisylabels.draws import Draws
-from noisylabels.scope import check_classes
+from noisylabels.parts import flips
+from noisylabels.parts.scope import check_classes
 
 VERSION = 1
 

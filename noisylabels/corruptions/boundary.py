@@ -22,11 +22,11 @@ from typing import Literal
 
 import numpy as np
 
-from noisylabels import outlines, radii
 from noisylabels.case import Case, LabelMap
 from noisylabels.draws import Draws
 from noisylabels.errors import UsageError
-from noisylabels.scope import check_classes, chosen_foreground
+from noisylabels.parts import outlines, radii
+from noisylabels.parts.scope import check_classes, chosen_foreground
 
 VERSION = 1
 

@@ -13,7 +13,7 @@ of the class; what the ellipse does not cover becomes background::
     contour   the ellipse of least algebraic distance to the contour pixels (direct least squares)
     box       the ellipse that touches the sides of the smallest rotated box
 
-For a V, whose middle is empty, the fit is most of the noise: see :mod:`noisylabels.fits`. No number is
+For a V, whose middle is empty, the fit is most of the noise: see :mod:`noisylabels.parts.fits`. No number is
 drawn. In 3-D ``moments`` gives one ellipsoid for each component; ``contour`` and ``box`` are drawn slice by
 slice (axis 0), as an annotator would.
 
@@ -27,13 +27,13 @@ from typing import Literal
 
 import numpy as np
 
-from noisylabels import fits
 from noisylabels.case import Case, LabelMap
 from noisylabels.draws import Draws
 from noisylabels.errors import UsageError
 from noisylabels.kernels.ellipses import paint
 from noisylabels.kernels.tables import look_up
-from noisylabels.scope import check_classes, chosen_foreground
+from noisylabels.parts import fits
+from noisylabels.parts.scope import check_classes, chosen_foreground
 
 VERSION = 1
 

@@ -20,11 +20,11 @@ of a random edge instead, which reach further at corners than the same radius he
 from dataclasses import dataclass
 from typing import Literal
 
-from noisylabels import outlines, radii
 from noisylabels.case import Case, LabelMap
 from noisylabels.draws import Draws
 from noisylabels.errors import UsageError
-from noisylabels.scope import check_classes, chosen_foreground
+from noisylabels.parts import outlines, radii
+from noisylabels.parts.scope import check_classes, chosen_foreground
 
 VERSION = 1
 

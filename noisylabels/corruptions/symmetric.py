@@ -17,10 +17,11 @@ MICCAI 2022, "symmetric noise" at 0.5.
 
 from dataclasses import dataclass
 
-from noisylabels import flips, transition
+from noisylabels import transition
 from noisylabels.case import Case, LabelMap
 from noisylabels.draws import Draws
-from noisylabels.scope import check_classes
+from noisylabels.parts import flips
+from noisylabels.parts.scope import check_classes
 
 VERSION = 1
 

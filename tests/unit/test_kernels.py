@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from toys import blobs, case
 
-from noisylabels import fits, geometry, outlines, transition
+from noisylabels import geometry, transition
 from noisylabels.case import IGNORE
 from noisylabels.corruptions import boundary, dilate, ellipse, erode
 from noisylabels.draws import Draws
 from noisylabels.kernels import choice, components, flips, tables
+from noisylabels.parts import fits, outlines
 
 few = settings(max_examples=25, deadline=None, derandomize=True)
 label_maps = st.one_of(st.tuples(*[st.integers(1, 18)] * 2), st.tuples(*[st.integers(1, 9)] * 3)).flatmap(

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import case
 
-from noisylabels import flips
 from noisylabels.case import IGNORE
 from noisylabels.corruptions import asymmetric, pair_flip, symmetric
 from noisylabels.draws import Draws
 from noisylabels.errors import UsageError
+from noisylabels.parts import flips
 from noisylabels.transition import asymmetric as asymmetric_matrix
 from noisylabels.transition import check, flip, pair, thresholds
 from noisylabels.transition import symmetric as symmetric_matrix

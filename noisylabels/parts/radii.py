@@ -14,7 +14,7 @@ from noisylabels.case import Case
 from noisylabels.draws import Draws
 from noisylabels.errors import UsageError
 from noisylabels.geometry import steps_mm, steps_px
-from noisylabels.outlines import Field, Floats, Objects, PerObject, PerSide, Radii, objects
+from noisylabels.parts.outlines import Field, Floats, Objects, PerObject, PerSide, Radii, objects
 
 Granularity: TypeAlias = Literal["object", "direction", "local"]
 Range: TypeAlias = tuple[float, float]

@@ -22,7 +22,7 @@ from noisylabels.errors import UsageError
 from noisylabels.kernels import flips as pixels
 from noisylabels.kernels.components import components
 from noisylabels.kernels.tables import look_up
-from noisylabels.scope import chosen_classes
+from noisylabels.parts.scope import chosen_classes
 from noisylabels.transition import Matrix, flip
 
 Unit: TypeAlias = Literal["pixel", "component", "class_region", "case"]
