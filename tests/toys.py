@@ -51,8 +51,24 @@ def draw(labels):
     ]
 
 
-def case(labels, classes=CLASSES, spacing=None):
-    return Case(case_id="toy", labels=labels, classes=classes, spacing=spacing)
+def case(labels, classes=CLASSES, spacing=None, readers=True):
+    """A case with an image of one channel and two readers: one is late by a pixel, one takes class 1 for 2."""
+    places = np.indices(labels.shape)
+    texture = 7 * places[-1] + 5 * places[-2] + 40 * (labels % 8).astype(np.int64)
+    others = {}
+    if readers:
+        late = np.where(
+            (labels == IGNORE) | (np.roll(labels, 1, -1) == IGNORE), labels, np.roll(labels, 1, -1)
+        )
+        others = {"1": late.astype(np.uint8), "2": np.where(labels == 1, 2, labels).astype(np.uint8)}
+    return Case(
+        case_id="toy",
+        labels=labels,
+        classes=classes,
+        spacing=spacing,
+        image=(texture % 251).astype(np.uint8)[None],
+        readers=others,
+    )
 
 
 def scene():

@@ -17,7 +17,7 @@ Source: Patrini et al., CVPR 2017 (class-dependent noise); Guo and Yuan, Joint c
 (JCAS), MICCAI 2022, "asymmetric noise".
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from noisylabels import transition
 from noisylabels.case import Case, LabelMap
@@ -54,6 +54,11 @@ class Params:
 
 
 EXAMPLE = Params(rate=0.8)
+
+
+def scaled(params: Params, factor: float) -> Params:
+    """The same flips at a multiple of the rate, 1 at most."""
+    return replace(params, rate=min(1.0, params.rate * factor))
 
 
 def requested_transition(case: Case, params: Params) -> transition.Matrix:

@@ -15,7 +15,7 @@ classification literature, carried over as it is. Without the background it equa
 Source: Han et al., Co-teaching, NeurIPS 2018 ("pair flipping").
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from noisylabels import transition
 from noisylabels.case import Case, LabelMap
@@ -52,6 +52,11 @@ class Params:
 
 
 EXAMPLE = Params(rate=0.8)
+
+
+def scaled(params: Params, factor: float) -> Params:
+    """The same flips at a multiple of the rate, 1 at most."""
+    return replace(params, rate=min(1.0, params.rate * factor))
 
 
 def requested_transition(case: Case, params: Params) -> transition.Matrix:

@@ -15,7 +15,7 @@ Source: Patrini et al., CVPR 2017 (the matrix); Guo and Yuan, Joint class-affini
 MICCAI 2022, "symmetric noise" at 0.5.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from noisylabels import transition
 from noisylabels.case import Case, LabelMap
@@ -51,6 +51,11 @@ class Params:
 
 
 EXAMPLE = Params(rate=0.8)
+
+
+def scaled(params: Params, factor: float) -> Params:
+    """The same flips at a multiple of the rate, 1 at most."""
+    return replace(params, rate=min(1.0, params.rate * factor))
 
 
 def requested_transition(case: Case, params: Params) -> transition.Matrix:

@@ -1,18 +1,22 @@
 """What every corruption must do, whoever wrote it. A new mode is tested here without any line being added."""
 
+from contextlib import suppress
 from dataclasses import fields, replace
+from functools import cache
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from mode_facts import FOLDER, facts
 from toys import CLASSES, blobs, case, scene, volume
 
 from noisylabels.case import IGNORE
 from noisylabels.catalogue import MODES
 from noisylabels.draws import Draws
 from noisylabels.errors import UsageError
+from noisylabels.params import build
 
 NAMES = MODES.names()
 modes = pytest.mark.parametrize("name", NAMES)
@@ -22,25 +26,29 @@ label_maps = st.one_of(st.tuples(*[st.integers(1, 14)] * 2), st.tuples(*[st.inte
     lambda shape: arrays(np.uint8, shape, elements=st.sampled_from([0, 0, 0, 1, 2, 3, IGNORE]))
 )
 
-NOTHING = {
-    "symmetric": {"rate": 0.0},
-    "asymmetric": {"rate": 0.0},
-    "pair-flip": {"rate": 0.0},
-    "dilate": {"radius_px": (0.0, 0.0)},
-    "erode": {"radius_px": (0.0, 0.0)},
-    "boundary": {"radius_px": (0.0, 0.0)},
-}
-"""Parameters of no strength. A mode without a strength, as ellipse, has none."""
 
-
-def variants(module):
-    """The example, and every choice of every word that a parameter may be."""
-    found = [module.EXAMPLE, module.Params()]
+@cache
+def settings_of(name):
+    """The example, the defaults, every choice of every word that a parameter may be, and the golden settings."""
+    module = MODES.load(name)
+    found = [module.EXAMPLE]
+    with suppress(UsageError, TypeError):  # a mode may need a value that has no default
+        found.append(module.Params())
     for field in fields(module.Params):
         for word in getattr(field.type, "__args__", ()):
             if isinstance(word, str):
-                found.append(replace(module.EXAMPLE, **{field.name: word}))
-    return found
+                with suppress(UsageError):  # a word may need another value: then a golden setting has both
+                    found.append(replace(module.EXAMPLE, **{field.name: word}))
+    found += [build(module.Params, values, f"mode '{name}'") for values in facts(name).golden]
+    return [params for number, params in enumerate(found) if params not in found[:number]]
+
+
+def toys_of(name):
+    return [toy() for dims, toy in ((2, scene), (3, volume)) if dims in facts(name).dims]
+
+
+def shapes_of(name, *shapes):
+    return [shape for shape in shapes if len(shape) in facts(name).dims]
 
 
 def drawn(module):
@@ -52,6 +60,10 @@ def corrupt(name, one, params=None, draws=None):
     return module.corrupt(one, params or module.EXAMPLE, draws or Draws(0, "contract"))
 
 
+def spaced(labels):
+    return case(labels, spacing=(0.5,) * labels.ndim)
+
+
 @modes
 def test_module_has_what_it_must_have(name):
     module = MODES.load(name)
@@ -60,17 +72,27 @@ def test_module_has_what_it_must_have(name):
     assert "Source:" in module.__doc__
     documented = module.Params.__doc__.partition("Attributes:")[2]
     assert all(f"        {field.name}: " in documented for field in fields(module.Params))
-    assert isinstance(module.Params(), module.Params)
+    assert "classes" in {field.name for field in fields(module.Params)}
+    assert isinstance(module.EXAMPLE, module.Params)
+    assert set(getattr(module, "NEEDS", ())) <= {"image", "readers"}
+
+
+def test_every_file_of_facts_has_its_mode():
+    assert {path.stem.replace("_", "-") for path in FOLDER.glob("*.toml")} == set(NAMES)
 
 
 @modes
 @given(labels=label_maps)
 @few
 def test_gives_a_label_map_and_leaves_its_input_alone(name, labels):
-    for params in variants(MODES.load(name)):
+    if labels.ndim not in facts(name).dims:
+        with pytest.raises(UsageError):
+            corrupt(name, spaced(labels))
+        return
+    for params in settings_of(name):
         before = labels.copy()
         labels.flags.writeable = False
-        found = corrupt(name, case(labels), params)
+        found = corrupt(name, spaced(labels), params)
         assert found.shape == labels.shape
         assert found.dtype == np.uint8
         assert found.flags.c_contiguous
@@ -78,128 +100,131 @@ def test_gives_a_label_map_and_leaves_its_input_alone(name, labels):
         assert np.array_equal(labels, before)
         assert np.array_equal(found == IGNORE, labels == IGNORE)
         assert set(np.unique(found)) <= {0, 1, 2, 3, IGNORE}
-        assert np.array_equal(found, corrupt(name, case(labels), params))
+        assert np.array_equal(found, corrupt(name, spaced(labels), params))
 
 
 @modes
-@pytest.mark.parametrize("toy", [scene, volume])
-def test_example_changes_a_toy_case(name, toy):
-    assert not np.array_equal(corrupt(name, toy()), toy().labels)
+def test_example_changes_a_toy_case(name):
+    for toy in toys_of(name):
+        assert not np.array_equal(corrupt(name, toy), toy.labels)
 
 
 @modes
 def test_draws_of_the_caller_are_not_used_up(name):
     draws = Draws(0, "contract")
-    first = corrupt(name, scene(), draws=draws)
-    assert np.array_equal(first, corrupt(name, scene(), draws=draws))
+    for toy in toys_of(name):
+        assert np.array_equal(corrupt(name, toy, draws=draws), corrupt(name, toy, draws=draws))
 
 
 @modes
 def test_random_modes_depend_on_the_address(name):
-    module = MODES.load(name)
-    maps = {corrupt(name, scene(), draws=Draws(0, str(k))).tobytes() for k in range(8)}
-    assert (len(maps) > 1) == drawn(module)
+    toy = toys_of(name)[0]
+    maps = {corrupt(name, toy, draws=Draws(0, str(k))).tobytes() for k in range(8)}
+    assert (len(maps) > 1) == drawn(MODES.load(name))
 
 
 @modes
-@pytest.mark.parametrize("toy", [scene, volume])
-def test_no_strength_is_identity(name, toy):
-    if name not in NOTHING:
-        assert not [f.name for f in fields(MODES.load(name).Params) if f.name in ("rate", "radius_px")]
+def test_no_strength_is_identity_and_all_of_it_the_setting(name):
+    module = MODES.load(name)
+    if not hasattr(module, "scaled"):
+        assert not facts(name).nests, "what has a strength can be scaled"
         return
-    module = MODES.load(name)
-    for example in variants(module):
-        found = corrupt(name, toy(), replace(example, **NOTHING[name]))
-        assert np.array_equal(found, toy().labels)
+    for params in settings_of(name):
+        assert module.scaled(params, 1.0) == params
+        for toy in toys_of(name):
+            assert np.array_equal(corrupt(name, toy, module.scaled(params, 0.0)), toy.labels), params
+            corrupt(name, toy, module.scaled(params, 1e6))  # clipped where there is a limit
 
 
 @modes
-@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (6, 8), (1, 1, 1), (4, 5, 6)])
 @pytest.mark.parametrize("value", [0, 1, 3, IGNORE])
-def test_uniform_maps(name, shape, value):
-    labels = np.full(shape, value, np.uint8)
-    found = corrupt(name, case(labels))
-    assert found.shape == shape
-    if value in (0, IGNORE):
-        assert np.array_equal(found, labels), "nothing may appear where no object is"
+def test_uniform_maps(name, value):
+    for shape in shapes_of(name, (1, 1), (1, 9), (9, 1), (6, 8), (1, 1, 1), (4, 5, 6)):
+        labels = np.full(shape, value, np.uint8)
+        found = corrupt(name, case(labels, readers=False))
+        assert found.shape == shape
+        if value in (0, IGNORE):
+            assert np.array_equal(found, labels), "nothing may appear where no object is"
 
 
 @modes
-@pytest.mark.parametrize("corner", [(0, 0), (0, -1), (-1, 0), (-1, -1)])
+@pytest.mark.parametrize("corner", [0, -1])
 def test_one_pixel_at_a_corner(name, corner):
-    labels = np.zeros((7, 9), np.uint8)
-    labels[corner] = 2
-    found = corrupt(name, case(labels))
-    assert np.array_equal(found, corrupt(name, case(labels)))
-    far = np.zeros_like(labels)
-    far[3:4, 4:5] = 1
-    assert not (found * far).any(), "a corner pixel reaches the middle of the frame"
+    for shape in shapes_of(name, (9, 11), (9, 9, 11)):
+        labels = np.zeros(shape, np.uint8)
+        labels[(corner,) * len(shape)] = 2
+        found = corrupt(name, case(labels, readers=False))
+        assert np.array_equal(found, corrupt(name, case(labels, readers=False)))
+        if facts(name).near:
+            middle = tuple(n // 2 for n in shape)
+            assert found[middle] == 0, "a corner pixel reaches the middle of the frame"
 
 
 @modes
-def test_rows_or_columns_are_treated_alike(name):
-    """Modes without draws, or whose draws are per object, must not prefer an axis: here only ellipse is."""
-    module = MODES.load(name)
-    if drawn(module):
+def test_rows_and_columns_are_treated_alike(name):
+    if drawn(MODES.load(name)) or not facts(name).turns or 2 not in facts(name).dims:
         return
     labels = blobs((30, 40), 3).labels
     turned = corrupt(name, case(np.ascontiguousarray(labels.T)))
-    assert (corrupt(name, case(labels)) != turned.T).mean() < 0.002  # pixels that lie exactly on an ellipse
+    assert (corrupt(name, case(labels)) != turned.T).mean() < 0.002  # pixels that lie exactly on an outline
 
 
 @modes
 def test_one_slice_is_the_plane(name):
     """What a plane does, a volume of one slice does, where the two are drawn alike."""
-    module = MODES.load(name)
+    known = facts(name)
+    if not known.plane or known.dims != (2, 3):
+        return
     plane = blobs((24, 32), 5)
     slab = case(plane.labels[None])
-    for params in variants(module):
-        if getattr(params, "granularity", "object") != "object":
-            continue  # a volume has more half-lines and control points, so it draws other numbers
-        if name == "ellipse" and params.fit == "moments" and not params.per_slice:
-            continue  # a slice of an ellipsoid is another ellipse: D + 2 differs
-        assert np.array_equal(corrupt(name, slab, params)[0], corrupt(name, plane, params))
+    for params in settings_of(name):
+        if getattr(params, "radius_mm", None) or any(
+            getattr(params, field) in words for field, words in known.plane_except.items()
+        ):
+            continue
+        assert np.array_equal(corrupt(name, slab, params)[0], corrupt(name, plane, params)), params
 
 
 @modes
 def test_classes_that_were_not_chosen_stay(name):
     module = MODES.load(name)
-    one = scene()
-    params = replace(module.EXAMPLE, classes=(1, 2))
-    found = corrupt(name, one, params)
-    assert not ((one.labels == 3) & (found != 3)).any()
+    for toy in toys_of(name):
+        found = corrupt(name, toy, replace(module.EXAMPLE, classes=(1, 2)))
+        assert not ((toy.labels == 3) & (found != 3)).any()
 
 
 @modes
 @pytest.mark.parametrize("classes", [(), (1, 1), (-1,)])
 def test_impossible_classes_are_refused(name, classes):
     with pytest.raises(UsageError):
-        MODES.load(name).Params(classes=classes)
+        replace(MODES.load(name).EXAMPLE, classes=classes)
 
 
 @modes
 def test_undeclared_class_is_refused_by_case(name):
-    with pytest.raises(UsageError, match="toy"):
-        corrupt(name, scene(), replace(MODES.load(name).EXAMPLE, classes=(1, len(CLASSES))))
+    for toy in toys_of(name):
+        with pytest.raises(UsageError, match="toy"):
+            corrupt(name, toy, replace(MODES.load(name).EXAMPLE, classes=(1, len(CLASSES))))
 
 
 NESTED = {
     "rate": (0.0, 0.1, 0.25, 0.4, 0.7, 1.0),
     "radius_px": ((0.0, 0.0), (0.0, 1.0), (0.5, 1.5), (1.0, 3.0), (2.0, 6.0)),
 }
+"""Values of rising strength for parameters that stronger settings contain weaker ones of."""
 
 
 @modes
 @pytest.mark.parametrize("number", range(3))
-@pytest.mark.parametrize("shape", [(48, 60), (8, 20, 24)])
-def test_stronger_contains_weaker(name, number, shape):
-    module = MODES.load(name)
-    one = blobs(shape, number, ignore=number == 1)
-    strength = [f.name for f in fields(module.Params) if f.name in NESTED]
-    for field in strength:
-        for example in variants(module):
-            changed = np.zeros(shape, dtype=bool)
-            for value in NESTED[field]:
-                now = corrupt(name, one, replace(example, **{field: value})) != one.labels
-                assert not (changed & ~now).any(), (example, value)
-                changed = now
+def test_stronger_contains_weaker(name, number):
+    for shape in shapes_of(name, (48, 60), (8, 20, 24)):
+        one = blobs(shape, number, ignore=number == 1)
+        for field in facts(name).nests:
+            for example in settings_of(name):
+                if getattr(example, field) is None:
+                    continue
+                changed = np.zeros(shape, dtype=bool)
+                for value in NESTED[field]:
+                    now = corrupt(name, one, replace(example, **{field: value})) != one.labels
+                    assert not (changed & ~now).any(), (example, value)
+                    changed = now

@@ -10,36 +10,15 @@ from pathlib import Path
 
 from noisylabels.catalogue import MODES
 from noisylabels.draws import Draws
+from noisylabels.params import build
 
 FOLDER = Path(__file__).parent
 sys.path.append(
     str(FOLDER.parent)
 )  # as a script, this file does not see the folder that pytest puts on the path
 
+from mode_facts import facts  # noqa: E402
 from toys import blobs, draw, scene, volume  # noqa: E402
-
-OUTLINES = (
-    {"radius_px": (2.0, 2.0)},
-    {"radius_mm": (0.5, 1.5)},
-    {"radius_px": (0.0, 3.0), "granularity": "direction"},
-    {"radius_px": (0.0, 3.0), "granularity": "local", "nodes": 6},
-)
-FLIPS = (
-    {"rate": 0.3, "unit": "pixel"},
-    {"rate": 0.7, "unit": "component", "background": True},
-    {"rate": 0.7, "unit": "class_region"},
-    {"rate": 0.9, "unit": "case", "classes": (1, 3)},
-)
-VARIANTS = {
-    "symmetric": FLIPS,
-    "asymmetric": FLIPS,
-    "pair-flip": FLIPS,
-    "ellipse": ({"fit": "contour"}, {"fit": "box"}, {"scale": 1.5, "classes": (1, 2)}, {"per_slice": True}),
-    "dilate": (*OUTLINES, {"radius_px": (2.0, 2.0), "over": "all"}),
-    "erode": (*OUTLINES, {"radius_px": (2.0, 2.0), "fill": "nearest"}),
-    "boundary": (*OUTLINES, {"radius_px": (1.0, 3.0), "over": "all", "fill": "nearest", "grow": 0.7}),
-}
-"""Parameters besides the EXAMPLE; a mode that is not named here has that one picture."""
 
 
 def _beside(clean, noisy):
@@ -59,15 +38,20 @@ def pictures(name):
         "96 x 128": blobs((96, 128), 1, 14, 20, ignore=True, spacing=(0.5, 0.5)),
         "12 x 40 x 50": blobs((12, 40, 50), 2, 10, 12, ignore=True, spacing=(2.5, 0.7, 0.8)),
     }
-    for params in (module.EXAMPLE, *(module.Params(**values) for values in VARIANTS.get(name, ()))):
+    dims = facts(name).dims
+    settings = [build(module.Params, values, f"mode '{name}'") for values in facts(name).golden]
+    for params in (module.EXAMPLE, *settings):
         lines += [f"== {params}", ""]
         for kind, case in cases.items():
+            if case.labels.ndim not in dims:
+                continue
             noisy = module.corrupt(case, params, Draws(0, "golden", kind))
             slices = [(case.labels, noisy)] if case.labels.ndim == 2 else zip(case.labels, noisy, strict=True)
             for clean, given in slices:
                 lines += [*_beside(clean, given), ""]
         for kind, case in larger.items():
-            lines.append(f"{kind}: {_digest(module.corrupt(case, params, Draws(0, 'golden', kind)))}")
+            if case.labels.ndim in dims:
+                lines.append(f"{kind}: {_digest(module.corrupt(case, params, Draws(0, 'golden', kind)))}")
         lines.append("")
     return "\n".join(lines)
 
