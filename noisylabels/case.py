@@ -33,6 +33,7 @@ class Case:
         group: what must not be torn apart by a split (patient, sequence); the case id when nothing else is known.
         readers: other label maps of the same image by name, each of shape S.
         notes: what was found and repaired in the source, one sentence each.
+        about: what the source tells about the case, such as age or sex, as text; columns of ``cases.csv``.
 
     Raises:
         InvalidData: a field contradicts another; the message names the case.
@@ -46,6 +47,7 @@ class Case:
     group: str = ""
     readers: Mapping[str, LabelMap] = field(default_factory=lambda: MappingProxyType({}))
     notes: tuple[str, ...] = ()
+    about: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.case_id):

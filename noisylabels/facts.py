@@ -81,6 +81,23 @@ class SplitFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """A paper's way to prepare a dataset.
+
+    Attributes:
+        title: what it gives, in one line.
+        source: who prepares it so, and how much of that is our reading.
+        options: options of the adapter, by field name.
+        split: name of the split that it uses; "" for the default.
+    """
+
+    title: str
+    source: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    split: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFacts:
     """Everything that a manifest states.
 
@@ -96,6 +113,7 @@ class SourceFacts:
         redistribution: what may be passed on.
         tables: class tables by name; the first is the default.
         splits: named splits; the first is the default.
+        presets: settings of papers, by name.
         files: what can be fetched, and where.
         series: number of cases by the first part of their ids, where ids are numbered.
         unverified: statements about the source that nobody has checked here.
@@ -112,6 +130,7 @@ class SourceFacts:
     redistribution: Redistribution
     tables: Mapping[str, ClassTable]
     splits: Mapping[str, SplitFacts]
+    presets: Mapping[str, Preset] = field(default_factory=dict)
     files: tuple[SourceFile, ...] = ()
     series: Mapping[str, int] = field(default_factory=dict)
     unverified: tuple[str, ...] = ()
@@ -159,6 +178,10 @@ def parse_facts(name: str, text: str) -> SourceFacts:
         key: _build(SplitFacts, split, f"{where}, split {key}")
         for key, split in _mapping(document, "splits", where).items()
     }
+    presets = {
+        key: _build(Preset, preset, f"{where}, preset {key}")
+        for key, preset in document.get("presets", {}).items()
+    }
     facts: SourceFacts = _build(
         SourceFacts,
         {
@@ -166,6 +189,7 @@ def parse_facts(name: str, text: str) -> SourceFacts:
             "name": name,
             "tables": tables,
             "splits": splits,
+            "presets": presets,
             "redistribution": _build(
                 Redistribution, document.get("redistribution", {}), f"{where}, redistribution"
             ),
@@ -176,6 +200,9 @@ def parse_facts(name: str, text: str) -> SourceFacts:
         },
         where,
     )
+    for key, preset in presets.items():
+        if preset.split and preset.split not in splits:
+            raise InvalidData(f"{where}: preset {key} names the split '{preset.split}', which is not there.")
     if facts.access not in ACCESS:
         raise InvalidData(f"{where} states the access '{facts.access}'; it may be {', '.join(ACCESS)}.")
     return facts

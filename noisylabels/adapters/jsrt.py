@@ -19,12 +19,14 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from noisylabels.case import Case, LabelMap
 from noisylabels.errors import InvalidData, UsageError
 from noisylabels.facts import SourceFacts
 from noisylabels.store.files import read_image, read_labels
 from noisylabels.store.index import DatasetInfo
+from noisylabels.sources import Finding, Item, Survey
 from noisylabels.store.splits import PARTS, Split
 
 SIDE = 256
@@ -94,13 +96,26 @@ def info(facts: SourceFacts, options: Options) -> DatasetInfo:
     )
 
 
-def splits(raw: Path, facts: SourceFacts, options: Options) -> dict[str, Split]:
-    """The splits of the manifest among the cases that are there.
+def survey(raw: Path, facts: SourceFacts, options: Options) -> Survey:
+    """Which cases are there, told by file names.
 
     Raises:
-        InvalidData: as :func:`cases`, as far as file names show it.
+        InvalidData: an unknown layout, a case without its pair, or a name that is no JSRT id.
     """
-    ids = list(_pairs(raw, facts, options))
+    there = _pairs(raw, facts, options)
+    items = tuple(
+        Item(key=case_id, files=tuple(paths.values()), about={"folders": list(paths)})
+        for case_id, paths in there.items()
+    )
+    every = [f"{series}{n:03d}" for series, count in facts.series.items() for n in range(1, count + 1)]
+    missing = [case_id for case_id in every if case_id not in there]
+    text = f"{len(missing)} of {len(every)} cases are not in the raw folder: {', '.join(missing)}."
+    found = [Finding(kind="missing", what=str(raw), text=text)] if missing else []
+    return Survey(items=items, findings=tuple(found))
+
+
+def splits(ids: Mapping[str, str], facts: SourceFacts, options: Options) -> dict[str, Split]:
+    """The splits of the manifest among the cases that are there; ``ids`` maps case ids to groups."""
     found = {}
     for name, stated in facts.splits.items():
         part_of = _PARTS[name]
@@ -113,33 +128,27 @@ def splits(raw: Path, facts: SourceFacts, options: Options) -> dict[str, Split]:
     return found
 
 
-def notes(raw: Path, facts: SourceFacts, options: Options) -> tuple[str, ...]:
-    """What there is to know about this copy of the source, one sentence each: here, which cases it lacks."""
-    every = [f"{series}{n:03d}" for series, count in facts.series.items() for n in range(1, count + 1)]
-    there = _pairs(raw, facts, options)
-    missing = [case_id for case_id in every if case_id not in there]
-    if not missing:
-        return ()
-    return (f"{len(missing)} of {len(every)} cases are not in the raw folder: {', '.join(missing)}.",)
-
-
-def cases(raw: Path, facts: SourceFacts, options: Options) -> Iterator[Case]:
-    """Stream the cases that are there, by id.
-
-    Args:
-        raw: the folder that holds ``images``.
-        facts: of the manifest.
-        options: size, overlap and structures.
+def read(item: Item, facts: SourceFacts, options: Options) -> Iterator[Case]:
+    """The case of an item.
 
     Yields:
-        Cases with an image (1, Y, X) uint8, labels (Y, X), and a spacing in mm.
+        One case with an image (1, Y, X) uint8, labels (Y, X), and a spacing in mm.
 
     Raises:
-        InvalidData: an unknown layout, a case without its pair, a name that is no JSRT id, an unreadable
-            file, a wrong shape, a segmentation with other values than 0 and 255. File names are checked at
-            once.
+        InvalidData: an unreadable file, a wrong shape, a segmentation with other values than 0 and 255.
     """
-    return (_case(i, paths, facts, options) for i, paths in _pairs(raw, facts, options).items())
+    paths = dict(zip(item.about["folders"], item.files, strict=True))
+    yield _case(item.key, paths, facts, options)
+
+
+def probe(item: Item, facts: SourceFacts, options: Options) -> Iterator[Finding]:
+    """Whether the pictures of an item can be decoded."""
+    for path in item.files:
+        try:
+            with Image.open(path) as picture:
+                picture.verify()
+        except Exception as error:  # Pillow raises whatever its decoders raise
+            yield Finding(kind="damaged", what=str(path), text=f"{path} cannot be decoded ({error}).")
 
 
 def _pairs(raw: Path, facts: SourceFacts, options: Options) -> dict[str, Mapping[str, Path]]:

@@ -38,7 +38,8 @@ class CaseEntry:
         pixels: how many pixels every class has, by name, and ``ignore``.
         readers: content digest of every reader's labels, by reader.
         notes: what was repaired.
-        measured: the further columns of a noisy dataset, as text.
+        measured: the further columns as text: of a noisy dataset its noise, of a clean one what the source
+            tells about the case.
     """
 
     case_id: str

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from noisylabels.case import IGNORE, Case, LabelMap
 from noisylabels.errors import InvalidData, UsageError
 from noisylabels.store.digests import content_digest
 from noisylabels.store.entries import CaseEntry, cases_to_csv, dataset_digest
-from noisylabels.store.files import disk_errors, write_bytes, write_image, write_labels
+from noisylabels.store.files import disk_errors, image_names, write_bytes, write_image, write_labels
 from noisylabels.store.index import IGNORED, DatasetInfo
 from noisylabels.store.splits import Split
 
@@ -73,26 +74,76 @@ def write_folder(
     progress: Callable[[int, str], None] | None,
 ) -> None:
     """Write a dataset folder; see :func:`noisylabels.store.dataset.write_dataset`."""
+    with temporary_folder(out) as part:
+        entries: dict[str, CaseEntry] = {}
+        for case in cases:
+            if case.case_id in entries:
+                raise InvalidData(f"Two cases of dataset {info.name} are called {case.case_id}.")
+            entries[case.case_id] = write_case(case, info, part)
+            if progress:
+                progress(len(entries), case.case_id)
+        if not entries:
+            raise InvalidData(f"Dataset {info.name} would have no case at all; was the right folder given?")
+        complete(part, info, entries, splits, provenance)
+
+
+def complete(
+    part: Path,
+    info: DatasetInfo,
+    entries: Mapping[str, CaseEntry],
+    splits: Mapping[str, Split],
+    provenance: Mapping[str, Any],
+) -> None:
+    """Divide the cases that were written and add everything that is not a case.
+
+    Args:
+        part: holds the files of :func:`write_case`; those of test cases are moved to ``imagesTs`` and
+            ``labelsTs``.
+        info: what holds for every case.
+        entries: from :func:`write_case`, by id.
+        splits: every named split, with ``info.default_split`` among them.
+        provenance: what ``provenance.json`` should hold beside our version.
+
+    Raises:
+        InvalidData: the default split is missing, or a split names a case that is not there.
+    """
     if info.default_split not in splits:
         raise InvalidData(
             f"Dataset {info.name} has no split '{info.default_split}', which is to be its default."
         )
-    with temporary_folder(out) as part:
-        entries = _write_cases(cases, info, part, splits[info.default_split], progress)
-        if not entries:
-            raise InvalidData(f"Dataset {info.name} would have no case at all; was the right folder given?")
-        for name, split in splits.items():
-            missing = sorted(set(split.ids()) - set(entries))
-            if missing:
-                raise InvalidData(
-                    f"Split '{name}' names case {missing[0]}, which dataset {info.name} does not have."
-                )
-            write_text(part / "splits" / f"{name}.json", split.to_json())
-        write_index(part, info, entries)
-        versions = {"noisylabels": own_version()}
-        write_text(
-            part / "provenance.json", json.dumps({"versions": versions, **provenance}, indent=2) + "\n"
-        )
+    for name, split in splits.items():
+        missing = sorted(set(split.ids()) - set(entries))
+        if missing:
+            raise InvalidData(
+                f"Split '{name}' names case {missing[0]}, which dataset {info.name} does not have."
+            )
+        write_text(part / "splits" / f"{name}.json", split.to_json())
+    settled = {i: _settled(entry, info, part, splits[info.default_split]) for i, entry in entries.items()}
+    write_index(part, info, settled)
+    versions = {"noisylabels": own_version()}
+    write_text(part / "provenance.json", json.dumps({"versions": versions, **provenance}, indent=2) + "\n")
+
+
+def _settled(entry: CaseEntry, info: DatasetInfo, part: Path, split: Split) -> CaseEntry:
+    """The entry with its part of the split, its files in the folders of that part."""
+    there = replace(entry, split=split.part_of(entry.case_id))
+    with disk_errors(part):
+        for old, new in zip(case_files(entry, info, part), case_files(there, info, part), strict=True):
+            if old != new:
+                new.parent.mkdir(parents=True, exist_ok=True)
+                old.rename(new)
+    return there
+
+
+def case_files(entry: CaseEntry, info: DatasetInfo, part: Path) -> list[Path]:
+    """Every file of a case: images, labels, readers."""
+    images = image_names(entry.case_id, info.ending, len(info.channels))
+    label = f"{entry.case_id}{info.ending}"
+    return [
+        *(part / f"images{entry.folder}" / name for name in images),
+        part / f"labels{entry.folder}" / label,
+        *(part / "readers" / reader / label for reader in entry.readers),
+    ]
 
 
 def write_index(part: Path, info: DatasetInfo, entries: Mapping[str, CaseEntry], **more: Any) -> None:
@@ -121,29 +172,18 @@ def own_version() -> str:
         return "unknown"
 
 
-def _write_cases(
-    cases: Iterable[Case],
-    info: DatasetInfo,
-    part: Path,
-    split: Split,
-    progress: Callable[[int, str], None] | None,
-) -> dict[str, CaseEntry]:
-    entries: dict[str, CaseEntry] = {}
-    for case in cases:
-        if case.case_id in entries:
-            raise InvalidData(f"Two cases of dataset {info.name} are called {case.case_id}.")
-        entries[case.case_id] = _write_case(case, info, part, split.part_of(case.case_id))
-        if progress:
-            progress(len(entries), case.case_id)
-    return entries
+def write_case(case: Case, info: DatasetInfo, part: Path) -> CaseEntry:
+    """Write the files of a case as if it trained, and tell what is known of it.
 
-
-def _write_case(case: Case, info: DatasetInfo, part: Path, split: str) -> CaseEntry:
+    Raises:
+        InvalidData: the case contradicts ``info``.
+        NoisyLabelsError: the disk is full.
+    """
     image = _image_of(case, info)
     entry = CaseEntry(
         case_id=case.case_id,
         group=case.group,
-        split=split,
+        split="",
         shape=case.labels.shape,
         spacing=tuple(map(float, case.spacing)) if case.spacing else None,
         image_digest=content_digest(image, case.spacing),
@@ -151,14 +191,16 @@ def _write_case(case: Case, info: DatasetInfo, part: Path, split: str) -> CaseEn
         pixels=count_pixels(case.labels, info.classes),
         readers={name: content_digest(labels, case.spacing) for name, labels in case.readers.items()},
         notes=case.notes,
+        measured=case.about,
     )
-    maps = {f"labels{entry.folder}": case.labels, **{f"readers/{k}": v for k, v in case.readers.items()}}
+    readers = {part / "readers" / name: labels for name, labels in case.readers.items()}
+    maps = {part / "labelsTr": case.labels, **readers}
     with disk_errors(part):
-        for folder in (*maps, f"images{entry.folder}"):
-            (part / folder).mkdir(parents=True, exist_ok=True)
-    write_image(part / f"images{entry.folder}", case.case_id, info.ending, image, case.spacing)
-    for folder, labels in maps.items():
-        write_labels(part / folder / f"{case.case_id}{info.ending}", labels, case.spacing, info.ignore)
+        for folder in (*maps, part / "imagesTr"):
+            folder.mkdir(parents=True, exist_ok=True)
+    write_image(part / "imagesTr", case.case_id, info.ending, image, case.spacing)
+    for folder, one in maps.items():
+        write_labels(folder / f"{case.case_id}{info.ending}", one, case.spacing, info.ignore)
     return entry
 
 

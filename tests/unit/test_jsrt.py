@@ -8,6 +8,7 @@ from noisylabels.adapters import jsrt
 from noisylabels.errors import InvalidData, UsageError
 from noisylabels.facts import load_facts
 from noisylabels.phantoms.jsrt import write_raw
+from noisylabels.sources import cases
 
 FACTS = load_facts("jsrt")
 IDS = ("JPCLN001", "JPCLN002", "JPCLN009")
@@ -20,7 +21,7 @@ def raw(tmp_path):
 
 
 def read(raw, **options):
-    return {case.case_id: case for case in jsrt.cases(raw, FACTS, jsrt.Options(**options))}
+    return {case.case_id: case for case in cases(jsrt, raw, FACTS, jsrt.Options(**options))}
 
 
 def drawn(raw, name, case_id="JPCLN001"):
@@ -71,15 +72,16 @@ def test_a_pixel_belongs_to_a_structure_from_half_of_its_area_on():
     assert jsrt._at_least_half(structure, 2).tolist() == [[True, False]]
 
 
-def test_splits_by_the_number_of_the_id(raw):
-    splits = jsrt.splits(raw, FACTS, jsrt.Options())
+def test_splits_by_the_number_of_the_id():
+    splits = jsrt.splits({i: i for i in IDS}, FACTS, jsrt.Options())
     assert splits["odd-even"].parts == {"train": ("JPCLN001",), "val": ("JPCLN009",), "test": ("JPCLN002",)}
     assert splits["coseg"].parts == {"train": ("JPCLN001", "JPCLN009"), "test": ("JPCLN002",)}
 
 
 def test_missing_cases_are_told(raw):
-    (note,) = jsrt.notes(raw, FACTS, jsrt.Options())
-    assert note.startswith("244 of 247 cases are not in the raw folder: JPCLN003, ")
+    (finding,) = jsrt.survey(raw, FACTS, jsrt.Options()).findings
+    assert finding.kind == "missing"
+    assert finding.text.startswith("244 of 247 cases are not in the raw folder: JPCLN003, ")
 
 
 def test_other_files_do_not_matter(raw):

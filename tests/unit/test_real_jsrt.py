@@ -5,6 +5,7 @@ import pytest
 
 from noisylabels.adapters import jsrt
 from noisylabels.facts import load_facts
+from noisylabels.sources import cases as stream
 
 pytestmark = pytest.mark.real_data
 
@@ -16,7 +17,7 @@ def found(real_data):
     raw = real_data / "jsrt256"
     if not raw.is_dir():
         pytest.skip(f"{raw} is not there")
-    return raw, list(jsrt.cases(raw, FACTS, jsrt.Options()))
+    return raw, list(stream(jsrt, raw, FACTS, jsrt.Options()))
 
 
 def test_structures_cover_what_is_published(found):
@@ -40,7 +41,7 @@ def test_lungs_are_bright_as_in_the_raw_files(found):
 
 def test_halves_are_those_of_coseg(found):
     raw, cases = found
-    split = jsrt.splits(raw, FACTS, jsrt.Options())["coseg"]
+    split = jsrt.splits({c.case_id: c.group for c in cases}, FACTS, jsrt.Options())["coseg"]
     assert len(split.parts["train"]) + len(split.parts["test"]) == len(cases)
     if len(cases) == FACTS.num_cases:
         assert (len(split.parts["train"]), len(split.parts["test"])) == (124, 123)
@@ -49,6 +50,6 @@ def test_halves_are_those_of_coseg(found):
 @pytest.mark.parametrize("size", [128, 64])
 def test_reduction_hardly_changes_areas(found, size):
     raw, cases = found
-    smaller = list(jsrt.cases(raw, FACTS, jsrt.Options(size=size)))
+    smaller = list(stream(jsrt, raw, FACTS, jsrt.Options(size=size)))
     for case, small in zip(cases[:20], smaller, strict=False):
         assert (small.labels > 0).mean() == pytest.approx((case.labels > 0).mean(), rel=0.03)
