@@ -52,19 +52,25 @@ class SourceFile:
 
     Attributes:
         name: its name.
-        where: a URL, or a place in words.
+        where: a place for people: a page, or words.
+        channels: URLs that give the file without a login, tried in turn; none: only a person can fetch it.
         size: in bytes; None when it is not known.
         sha256: hex digest, "" when it is not known.
         md5: hex digest, "" when it is not known.
         note: what it holds.
+        unpack: whether it is an archive to be unpacked beside itself.
+        members: SHA-256 of files in it by name, as far as known.
     """
 
     name: str
     where: str
+    channels: tuple[str, ...] = ()
     size: int | None = None
     sha256: str = ""
     md5: str = ""
     note: str = ""
+    unpack: bool = False
+    members: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +121,9 @@ class SourceFacts:
         splits: named splits; the first is the default.
         presets: settings of papers, by name.
         files: what can be fetched, and where.
+        steps: how a person gets what no program may fetch, step by step; file names and folders included.
+        terms: what must be accepted before anything is fetched, and where it stands; "" for nothing.
+        service: an archive that gives single patients: its kind ("nbia"), address, collection and modality.
         series: number of cases by the first part of their ids, where ids are numbered.
         unverified: statements about the source that nobody has checked here.
     """
@@ -132,6 +141,9 @@ class SourceFacts:
     splits: Mapping[str, SplitFacts]
     presets: Mapping[str, Preset] = field(default_factory=dict)
     files: tuple[SourceFile, ...] = ()
+    steps: tuple[str, ...] = ()
+    terms: str = ""
+    service: Mapping[str, str] = field(default_factory=dict)
     series: Mapping[str, int] = field(default_factory=dict)
     unverified: tuple[str, ...] = ()
 
@@ -194,8 +206,10 @@ def parse_facts(name: str, text: str) -> SourceFacts:
                 Redistribution, document.get("redistribution", {}), f"{where}, redistribution"
             ),
             "files": tuple(
-                _build(SourceFile, entry, f"{where}, files") for entry in document.get("files", ())
+                _build(SourceFile, {**entry, "channels": tuple(entry.get("channels", ()))}, f"{where}, files")
+                for entry in document.get("files", ())
             ),
+            "steps": tuple(document.get("steps", ())),
             "unverified": tuple(document.get("unverified", ())),
         },
         where,

@@ -52,11 +52,12 @@ class Commands(click.Group):
             return None
         module = import_module(f"noisylabels_cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
-        if not any(parameter.name == "debug" for parameter in command.params):
-            command.params += [
-                _setting("quiet", "Say nothing but data and errors."),
-                _setting("debug", "Show where an error came from."),
-            ]
+        for one in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
+            if not any(parameter.name == "debug" for parameter in one.params):
+                one.params += [
+                    _setting("quiet", "Say nothing but data and errors."),
+                    _setting("debug", "Show where an error came from."),
+                ]
         return command
 
     def resolve_command(

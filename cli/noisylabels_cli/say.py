@@ -55,6 +55,24 @@ def progress(what: str) -> Iterator[Advance]:
         yield _lines(what)
 
 
+@contextmanager
+def bytes_progress(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Show how a file arrives: a bar with rate and time left on a terminal, else a line now and then.
+
+    Args:
+        what: a few words, as the file's name.
+
+    Yields:
+        A function to call with the bytes that are there and those that there will be (None: not known).
+    """
+    if not quiet() and sys.stderr.isatty():
+        with _bytes_bar(what) as advance:
+            yield advance
+        return
+    with progress(what) as lines:
+        yield lambda there, total: lines(there >> 20, total >> 20 if total else None, "MiB")
+
+
 def columns(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> str:
     """Rows as aligned text; numbers go to the right, and the last column is wrapped on a terminal.
 
@@ -103,6 +121,30 @@ def _bar(what: str) -> Iterator[Advance]:
     with Progress(*shown, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None, note="")
         yield lambda done, total, note: bar.update(task, completed=done, total=total, note=note)
+
+
+@contextmanager
+def _bytes_bar(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    shown = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*shown, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda there, total: bar.update(task, completed=there, total=total)
 
 
 def _lines(what: str) -> Advance:
