@@ -8,6 +8,7 @@ A series becomes the folder ``<patient>/<study>/<series>``, which appears when i
 Source: Clark et al., The Cancer Imaging Archive, Journal of Digital Imaging 26 (2013).
 """
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,11 +92,12 @@ def fetch_series(
     url = f"{service['base']}/getImage?{urlencode({'SeriesInstanceUID': series.uid})}"
     zipped = fetch(SourceFile(name=f"{series.uid}.zip", where=url, channels=(url,)), place.parent, progress)
     unpack(zipped, place)
-    count = sum(1 for path in place.rglob("*") if path.suffix.lower() == ".dcm")
     zipped.unlink()
+    count = sum(1 for path in place.rglob("*") if path.suffix.lower() == ".dcm")
     if count < series.images:
+        shutil.rmtree(place)
         raise InvalidData(
-            f"{place} holds {count} images, and the archive counts {series.images}; fetch it again."
+            f"Series {series.uid} came with {count} images, and the archive counts {series.images}; fetch it again."
         )
     return place
 
