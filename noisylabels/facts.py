@@ -75,15 +75,17 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitFacts:
-    """A split by its rule.
+    """A split by its rule, or by lists.
 
     Attributes:
         rule: how the cases are divided, in words.
         source: who divides them so.
+        parts: ids of "train", "val" and "test", where the rule is a list.
     """
 
     rule: str
     source: str
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +189,7 @@ def parse_facts(name: str, text: str) -> SourceFacts:
         for key, table in _mapping(document, "tables", where).items()
     }
     splits = {
-        key: _build(SplitFacts, split, f"{where}, split {key}")
+        key: _build(SplitFacts, _split_values(split), f"{where}, split {key}")
         for key, split in _mapping(document, "splits", where).items()
     }
     presets = {
@@ -232,6 +234,11 @@ def _mapping(document: Mapping[str, Any], key: str, where: str) -> Mapping[str, 
 def _table_values(table: Mapping[str, Any], where: str) -> dict[str, Any]:
     structures = {k: tuple(codes) for k, codes in table.get("structures", {}).items()}
     return {**table, "classes": tuple(table.get("classes", ())), "structures": structures}
+
+
+def _split_values(split: Mapping[str, Any]) -> dict[str, Any]:
+    lists = {part: tuple(split[part]) for part in ("train", "val", "test") if part in split}
+    return {**{key: value for key, value in split.items() if key not in lists}, "parts": lists}
 
 
 def _build(kind: type, values: Mapping[str, Any], where: str) -> Any:

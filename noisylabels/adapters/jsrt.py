@@ -24,9 +24,9 @@ from PIL import Image
 from noisylabels.case import Case, LabelMap
 from noisylabels.errors import InvalidData, UsageError
 from noisylabels.facts import SourceFacts
+from noisylabels.sources import Finding, Item, Survey
 from noisylabels.store.files import read_image, read_labels
 from noisylabels.store.index import DatasetInfo
-from noisylabels.sources import Finding, Item, Survey
 from noisylabels.store.splits import PARTS, Split
 
 SIDE = 256
