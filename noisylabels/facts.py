@@ -126,6 +126,7 @@ class SourceFacts:
         steps: how a person gets what no program may fetch, step by step; file names and folders included.
         terms: what must be accepted before anything is fetched, and where it stands; "" for nothing.
         service: an archive that gives single patients: its kind ("nbia"), address, collection and modality.
+        colours: red, green and blue of every class by name, where labels are coloured.
         series: number of cases by the first part of their ids, where ids are numbered.
         unverified: statements about the source that nobody has checked here.
     """
@@ -146,6 +147,7 @@ class SourceFacts:
     steps: tuple[str, ...] = ()
     terms: str = ""
     service: Mapping[str, str] = field(default_factory=dict)
+    colours: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
     series: Mapping[str, int] = field(default_factory=dict)
     unverified: tuple[str, ...] = ()
 

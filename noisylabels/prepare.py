@@ -109,7 +109,10 @@ class _Task:
 
     def meaning(self) -> dict[str, Any]:
         """What the result depends on: options, and names and sizes of the raw files."""
-        files = {k: [[f.name, f.stat().st_size] for f in item.files] for k, item in self.items.items()}
+        files = {
+            k: [[f.name, f.stat().st_size] for f in item.files] + list(item.members)
+            for k, item in self.items.items()
+        }
         return {
             "adapter": self.adapter,
             "options": plain(self.options),
@@ -133,7 +136,7 @@ class _Task:
         item = self.items[key]
         try:
             cases = list(import_module(self.adapter).read(item, self.facts, self.options))
-            digest = source_digest(item.files)
+            digest = source_digest(item)
         except (InvalidData, OSError) as error:
             self.work.record(key, {"damaged": str(error)})
             return key

@@ -16,7 +16,9 @@ processes, and one that is damaged does not stop the others.
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -37,13 +39,16 @@ class Item:
 
     Attributes:
         key: its name among all items, stable from run to run, fit for a file name.
-        files: the raw files it is made from, in the order in which they are read.
+        files: the raw files it is made from, in the order in which they are read; an archive where the item lies
+            in one.
+        members: for every file the name inside it that is read, where it is a ZIP, else ""; () if none is.
         group: patient, sequence or scan: what no split may tear apart.
         about: what else the adapter must know to read it, as plain values (it is sent to other processes).
     """
 
     key: str
     files: tuple[Path, ...]
+    members: tuple[str, ...] = ()
     group: str = ""
     about: Mapping[str, Any] = field(default_factory=dict)
 
@@ -102,10 +107,31 @@ def cases(adapter: ModuleType, raw: Path, facts: SourceFacts, options: Any) -> I
         yield from adapter.read(item, facts, options)
 
 
-def source_digest(files: Iterable[Path]) -> str:
-    """SHA-256 over the SHA-256 of every file's bytes, in the given order; names do not count."""
+def contents(item: Item) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of every file of an item, or of the member of it that is meant.
+
+    Raises:
+        InvalidData: a file or member is missing or damaged.
+    """
+    for path, member in zip(item.files, item.members or ("",) * len(item.files), strict=True):
+        try:
+            if not member:
+                yield str(path), path.read_bytes()
+                continue
+            with zipfile.ZipFile(path) as archive:
+                yield f"{path}/{member}", archive.read(member)
+        except (OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            raise InvalidData(f"{path} cannot be read ({error}).") from error
+
+
+def source_digest(item: Item) -> str:
+    """SHA-256 over the SHA-256 of the bytes of every file or member, in their order; names do not count."""
     whole = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as stream:
-            whole.update(hashlib.file_digest(stream, "sha256").digest())
+    if item.members:
+        for _, content in contents(item):
+            whole.update(hashlib.sha256(content).digest())
+    else:
+        for path in item.files:
+            with path.open("rb") as stream:
+                whole.update(hashlib.file_digest(stream, "sha256").digest())
     return whole.hexdigest()
