@@ -8,7 +8,7 @@ import click
 
 from noisylabels.catalogue import DATASETS
 from noisylabels.errors import FetchByHand, InvalidData, UsageError
-from noisylabels_cli.say import bytes_progress, columns, data, progress, say
+from noisylabels_cli.say import brief, bytes_progress, columns, data, progress, say
 
 if TYPE_CHECKING:
     from noisylabels.facts import SourceFacts, SourceFile
@@ -125,7 +125,7 @@ def check_command(name: str, raw: Path) -> None:
     rows = [
         ("there", str(len(survey.items)), f"{files} files, of {facts.num_cases or 'any number of'} cases")
     ]
-    rows += [(found.kind, found.what, found.text) for found in findings]
+    rows += [(found.kind, Path(found.what).name, brief(found.text)) for found in findings]
     data(columns(rows, ("finding", "what", "text")))
     damaged = sum(found.kind == "damaged" for found in findings)
     if damaged:

@@ -10,7 +10,7 @@ import click
 from noisylabels.catalogue import DATASETS
 from noisylabels.errors import InvalidData, UsageError, unknown
 from noisylabels_cli import flags
-from noisylabels_cli.say import columns, data, progress, say
+from noisylabels_cli.say import brief, columns, data, progress, say
 
 if TYPE_CHECKING:
     from noisylabels.facts import SourceFacts
@@ -135,6 +135,6 @@ def _summarise(prepared: "Prepared", survey: "Survey", facts: "SourceFacts") -> 
 
 def _tell(findings: Sequence["Finding"]) -> None:
     for finding in findings[:_SHOWN]:
-        say(f"{finding.kind}: {finding.text}")
+        say(f"{finding.kind}: {brief(finding.text)}")
     if len(findings) > _SHOWN:
         say(f"... and {len(findings) - _SHOWN} more findings.")

@@ -27,6 +27,11 @@ def say(text: str) -> None:
         click.echo(text, err=True)
 
 
+def brief(text: str) -> str:
+    """At most some two lines of a text that may hold a long list."""
+    return textwrap.shorten(text, 200, placeholder=" ...")
+
+
 def data(text: str) -> None:
     """What the command was asked for, on stdout."""
     click.echo(text)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noisylabels.draws import Draws
+from noisylabels.facts import load_facts
 from noisylabels.phantoms.texture import Array, blur, clouds
 
 Bool = NDArray[np.bool_]
@@ -42,7 +43,8 @@ def write_raw(
     """Write a raw tree.
 
     Args:
-        folder: where ``Training Set`` and ``Testing Set`` are made; every fifth case is for testing.
+        folder: where ``Training Set`` and ``Testing Set`` are made. Ids are those of the public lists, every
+            fifth of the test list; every tenth case has an id of its own in ``Testing Set``.
         cases: how many scans.
         seed: of shapes and textures.
         traps: names of :data:`TRAPS`; each spoils one scan.
@@ -52,12 +54,10 @@ def write_raw(
         The ids of the scans that can be read.
     """
     folder = Path(folder)
-    ids = [_id(seed, number) for number in range(cases)]
-    if "twins" in traps and cases >= 2:
-        ids[:2] = _TWINS
+    ids = _ids(cases, seed, "twins" in traps and cases >= 2)
     good = list(ids)
     for number, case_id in enumerate(ids):
-        place = folder / ("Testing Set" if number % 5 == 4 else "Training Set") / case_id
+        place = folder / _part(number) / case_id
         place.mkdir(parents=True, exist_ok=True)
         twin = "twins" in traps and number == 1
         image, atrium, wall = scan(Draws(seed, "phantom", "la", ids[0] if twin else case_id), size)
@@ -65,8 +65,7 @@ def write_raw(
         _write(place / "lgemri.nrrd", image)
         _write(place / "laendo.nrrd", np.where(atrium, np.uint8(high), np.uint8(0)))
         _write(place / "lawall.nrrd", np.where(wall, np.uint8(255), np.uint8(0)))
-    first = folder / "Training Set" / ids[0]
-    last = folder / ("Testing Set" if (cases - 1) % 5 == 4 else "Training Set") / ids[-1]
+    first, last = folder / _part(0) / ids[0], folder / _part(cases - 1) / ids[-1]
     if "stray" in traps:
         (first / "desktop.ini").write_text("[ViewState]\n")
         (folder / "Training Set" / "._ghost").mkdir(exist_ok=True)
@@ -141,8 +140,24 @@ def _atrium(z: Array, y: Array, x: Array, shape: Array, out: float) -> Bool:
     return np.asarray(found | ((z / (0.1 + out)) * (z / (0.1 + out)) + front * front + across * across < 1))
 
 
+def _part(number: int) -> str:
+    return "Testing Set" if number % 10 == 9 else "Training Set"
+
+
+def _ids(cases: int, seed: int, twins: bool) -> list[str]:
+    """Ids of the public lists, and for ``Testing Set`` some that look alike."""
+    lists = load_facts("la").splits["uamt"].parts
+    train = iter([*(_TWINS if twins else ()), *(i for i in lists["train"] if i not in _TWINS)])
+    test, found = iter(lists["test"]), list[str]()
+    for number in range(cases):
+        own = _id(seed, number)
+        listed = None if number % 10 == 9 else next(test if number % 5 == 4 else train, None)
+        found.append(listed or own)
+    return found
+
+
 def _id(seed: int, number: int) -> str:
-    """Twenty letters and digits, as the real ids have."""
+    """Twenty letters and digits."""
     places = Draws(seed, "phantom", "la", "id", str(number)).integers(20, 0, len(_LETTERS) - 1)
     return "".join(_LETTERS[int(p)] for p in places)
 
