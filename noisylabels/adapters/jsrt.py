@@ -1,17 +1,18 @@
-"""JSRT chest radiographs with the SCR segmentations of lung, heart and clavicle.
+"""JSRT chest radiographs with the SCR segmentations of lungs, heart and clavicles.
 
-Read is the re-packed layout at 256 px: ``images/``, ``lung/``, ``heart/`` and ``clavicle/``, each with
-``JPCLNnnn.png`` and ``JPCNNnnn.png``, segmentations as 0 and 255. Intensities keep the polarity of the raw
-files: lungs bright, heart dark.
+    JPCLNnnn.IMG, in any folders           2048x2048, 16 bits big endian of which 12 are used, optical density
+    fold1|fold2/masks/right lung/*.gif     1024x1024 and 0 or 255; also left lung, heart, right and left clavicle
+    CLNDAT_EN.txt  CNNDAT_EN.txt           age, sex and nodule, which go to cases.csv
+    images/ lung/ heart/ clavicle/         the re-packed layout at 256 px, 8 bits, sides merged
 
-Structures overlap, so one label map holds codes for their combinations, as nnU-Net regions do:
+Intensities keep the polarity of the raw files, lungs bright and heart dark, unless asked otherwise. Structures
+overlap, so one label map holds codes for their combinations, as nnU-Net regions do:
 
     0 background   1 lung   2 heart   3 clavicle   4 lung+heart   5 lung+clavicle
 
 Source: Shiraishi et al., AJR 174 (2000); van Ginneken et al., Medical Image Analysis 10 (2006).
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,26 +20,27 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from noisylabels.adapters._jsrt_files import MERGED, SINGLE, Found, find
+from noisylabels.adapters._jsrt_pixels import (
+    PACKED_SIDE,
+    RAW_SIDE,
+    read_image,
+    read_mask,
+    resized_image,
+    resized_mask,
+)
 from noisylabels.case import Case, LabelMap
 from noisylabels.errors import InvalidData, UsageError
 from noisylabels.facts import SourceFacts
 from noisylabels.sources import Finding, Item, Survey
-from noisylabels.store.files import read_image, read_labels
 from noisylabels.store.index import DatasetInfo
 from noisylabels.store.splits import PARTS, Split
 
-SIDE = 256
-"""Side of the re-packed pictures in px."""
-
-FIELD_MM = 0.175 * 2048
+FIELD_MM = 0.175 * RAW_SIDE
 """Side of the field of view: 2048 pixels of 0.175 mm in the original images."""
 
-STRUCTURES = ("lung", "heart", "clavicle")
-
-_ID = re.compile(r"(JPC[LN]N)(\d{3})")
-
+SIZES = (16, 32, 64, 128, 256, 512, 1024, 2048)
 
 _PARTS: Mapping[str, Callable[[int], str]] = {
     "odd-even": lambda n: "test" if n % 2 == 0 else "val" if n % 10 == 9 else "train",
@@ -51,37 +53,47 @@ class Options:
     """How the cases are to be made.
 
     Attributes:
-        size: side of images and label maps in px, a divisor of 256 from 16 up; smaller ones are box averages.
-        overlap: "codes" keeps overlapping structures as combination codes; "ordered" lets the later of lung,
-            heart and clavicle win.
+        size: side of images and label maps in px: 16, 32, ... 2048; by default that of the images. Smaller
+            images are box averages; a pixel belongs to a structure if at least half of it does.
+        overlap: codes keeps overlapping structures as combination codes; ordered lets the later structure win.
         structure: all structures, or the one whose binary map is wanted.
+        sides: merged (lung, clavicle) or kept (right and left, where the source has them).
+        polarity: raw (optical density: lungs bright) or display (as films are shown: lungs dark).
     """
 
-    size: int = SIDE
+    size: int | None = None
     overlap: Literal["codes", "ordered"] = "codes"
     structure: Literal["all", "lung", "heart", "clavicle"] = "all"
+    sides: Literal["merged", "kept"] = "merged"
+    polarity: Literal["raw", "display"] = "raw"
 
     def __post_init__(self) -> None:
-        if not 16 <= self.size <= SIDE or SIDE % self.size:
+        if self.size is not None and self.size not in SIZES:
             raise UsageError(
-                f"JSRT cannot be made at {self.size} px; the size may be 256, 128, 64, 32 or 16."
+                f"JSRT cannot be made at {self.size} px; the size may be {', '.join(map(str, SIZES))}."
             )
-        if self.overlap not in ("codes", "ordered"):
-            raise UsageError(f"The overlap of JSRT structures is 'codes' or 'ordered', not '{self.overlap}'.")
-        if self.structure not in ("all", *STRUCTURES):
-            raise UsageError(
-                f"JSRT has the structures {', '.join(STRUCTURES)} and all, not '{self.structure}'."
-            )
+        for name, value, known in (
+            ("overlap", self.overlap, ("codes", "ordered")),
+            ("structure", self.structure, ("all", *MERGED)),
+            ("sides", self.sides, ("merged", "kept")),
+            ("polarity", self.polarity, ("raw", "display")),
+        ):
+            if value not in known:
+                raise UsageError(f"The {name} of JSRT is {', '.join(known)}, not '{value}'.")
+        if self.sides == "kept" and self.structure != "all":
+            raise UsageError("Right and left are kept for all structures together; leave structure out.")
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        """The structures that are read."""
-        return STRUCTURES if self.structure == "all" else (self.structure,)
+        """The structures of the label map."""
+        if self.sides == "kept":
+            return SINGLE
+        return MERGED if self.structure == "all" else (self.structure,)
 
 
 def info(facts: SourceFacts, options: Options) -> DatasetInfo:
     """What holds for every case."""
-    table = facts.tables[options.overlap]
+    table = facts.tables[options.overlap + ("-sides" if options.sides == "kept" else "")]
     single = options.structure != "all"
     return DatasetInfo(
         name=facts.name,
@@ -100,171 +112,129 @@ def survey(raw: Path, facts: SourceFacts, options: Options) -> Survey:
     """Which cases are there, told by file names.
 
     Raises:
-        InvalidData: an unknown layout, a case without its pair, or a name that is no JSRT id.
+        InvalidData: an unknown layout, a name that is no JSRT id, or a wanted structure that is not there at all.
     """
-    there = _pairs(raw, facts, options)
-    items = tuple(
-        Item(key=case_id, files=tuple(paths.values()), about={"folders": list(paths)})
-        for case_id, paths in there.items()
-    )
+    found = find(raw, facts)
+    parts = _sources(raw, found, options)
+    items, findings = [], list(found.findings)
+    for case_id in sorted(set(found.images).union(*(found.structures[name] for name in parts))):
+        files = {"image": found.images.get(case_id)} | {n: found.structures[n].get(case_id) for n in parts}
+        lost = [name for name, path in files.items() if path is None]
+        if lost:
+            text = f"Case {case_id} has no file of the {lost[0]}, so it is left out."
+            findings.append(Finding(kind="damaged", what=case_id, text=text))
+            continue
+        about = {"parts": list(parts), "clinical": found.clinical.get(case_id, {})}
+        items.append(Item(key=case_id, files=tuple(path for path in files.values() if path), about=about))
     every = [f"{series}{n:03d}" for series, count in facts.series.items() for n in range(1, count + 1)]
-    missing = [case_id for case_id in every if case_id not in there]
-    text = f"{len(missing)} of {len(every)} cases are not in the raw folder: {', '.join(missing)}."
-    found = [Finding(kind="missing", what=str(raw), text=text)] if missing else []
-    return Survey(items=items, findings=tuple(found))
+    missing = [case_id for case_id in every if case_id not in found.images]
+    if missing:
+        text = f"{len(missing)} of {len(every)} cases are not in the raw folder: {', '.join(missing)}."
+        findings.append(Finding(kind="missing", what=str(raw), text=text))
+    return Survey(items=tuple(items), findings=tuple(findings))
 
 
-def splits(ids: Mapping[str, str], facts: SourceFacts, options: Options) -> dict[str, Split]:
-    """The splits of the manifest among the cases that are there; ``ids`` maps case ids to groups."""
-    found = {}
-    for name, stated in facts.splits.items():
-        part_of = _PARTS[name]
-        parts = {part: tuple(i for i in ids if part_of(int(i[5:])) == part) for part in PARTS}
-        found[name] = Split(
-            parts={part: chosen for part, chosen in parts.items() if chosen},
-            rule=stated.rule,
-            source=stated.source,
-        )
-    return found
+def _sources(raw: Path, found: Found, options: Options) -> tuple[str, ...]:
+    """The structures in the files that make up the wanted ones."""
+    if found.packed and options.sides == "kept":
+        raise InvalidData(f"{raw} has right and left merged; only the original SCR masks keep them apart.")
+    parts = options.wanted
+    if not found.packed:
+        parts = tuple(name for name in SINGLE if any(name.endswith(wanted) for wanted in options.wanted))
+    for name in parts:
+        if name not in found.structures:
+            raise InvalidData(
+                f"{raw} has no folder {name}, expected beside {', '.join(found.structures) or 'the images'}."
+            )
+    return parts
 
 
 def read(item: Item, facts: SourceFacts, options: Options) -> Iterator[Case]:
     """The case of an item.
 
     Yields:
-        One case with an image (1, Y, X) uint8, labels (Y, X), and a spacing in mm.
+        One case with an image (1, Y, X), uint16 of 12 bits or uint8 from the re-packed layout, labels (Y, X), and
+        a spacing in mm.
 
     Raises:
-        InvalidData: an unreadable file, a wrong shape, a segmentation with other values than 0 and 255.
+        InvalidData: an unreadable file, a wrong shape or size, a segmentation with other values than 0 and 255.
     """
-    paths = dict(zip(item.about["folders"], item.files, strict=True))
-    yield _case(item.key, paths, facts, options)
+    image = read_image(item.files[0])
+    side = options.size or len(image)
+    if side > len(image):
+        raise InvalidData(f"{item.files[0]} has {len(image)} pixels a side; it cannot be made at {side}.")
+    drawn: dict[str, NDArray[np.bool_]] = {}
+    for name, path in zip(item.about["parts"], item.files[1:], strict=True):
+        wanted = name if name in options.wanted else name.split()[-1]
+        structure = read_mask(path)
+        drawn[wanted] = drawn[wanted] | structure if wanted in drawn else structure
+    structures = [resized_mask(drawn[name], side) for name in options.wanted]
+    if options.polarity == "display":
+        image = ((255 if len(image) == PACKED_SIDE else 4095) - image).astype(image.dtype)
+    yield Case(
+        case_id=item.key,
+        labels=_label_map(item.key, structures, info(facts, options)),
+        classes=info(facts, options).classes,
+        image=np.ascontiguousarray(resized_image(image, side))[np.newaxis],
+        spacing=(FIELD_MM / side, FIELD_MM / side),
+        about=item.about["clinical"],
+    )
+
+
+def _label_map(case_id: str, structures: list[NDArray[np.bool_]], what: DatasetInfo) -> LabelMap:
+    """One map of structures that may overlap: a class for every combination that has one."""
+    single = what.classes[1 : len(structures) + 1]
+    labels = np.zeros(structures[0].shape, dtype=np.uint8)
+    for code, structure in enumerate(structures, start=1):
+        labels[structure] = code
+    if len(what.classes) == len(structures) + 1:
+        return labels
+    for first in range(len(structures)):
+        for second in range(first + 1, len(structures)):
+            both = structures[first] & structures[second]
+            if not both.any():
+                continue
+            name = f"{single[first]}+{single[second]}"
+            if name not in what.classes:
+                raise InvalidData(
+                    f"Case {case_id}: {single[first]} and {single[second]} overlap, for which there is no code; "
+                    "correct the files, or use --overlap ordered."
+                )
+            labels[both] = what.classes.index(name)
+    if sum(s.astype(np.uint8) for s in structures).max() > 2:  # type: ignore[union-attr]
+        raise InvalidData(f"Case {case_id}: three structures overlap; use --overlap ordered.")
+    return labels
 
 
 def probe(item: Item, facts: SourceFacts, options: Options) -> Iterator[Finding]:
-    """Whether the pictures of an item can be decoded."""
+    """Whether images have their size and pictures can be decoded."""
     for path in item.files:
         try:
-            with Image.open(path) as picture:
-                picture.verify()
+            _look(path)
         except Exception as error:  # Pillow raises whatever its decoders raise
             yield Finding(kind="damaged", what=str(path), text=f"{path} cannot be decoded ({error}).")
 
 
-def _pairs(raw: Path, facts: SourceFacts, options: Options) -> dict[str, Mapping[str, Path]]:
-    """Files by id and folder name, every id in every folder."""
-    folders = ("images", *options.wanted)
-    lacking = [name for name in folders if not (raw / name).is_dir()]
-    if lacking:
-        raise InvalidData(
-            f"{raw} has no folder {lacking[0]}; expected the re-packed 256 px layout with "
-            f"{', '.join(folders)}, each holding JPCLNnnn.png and JPCNNnnn.png."
-        )
-    found = {name: _listed(raw / name, facts) for name in folders}
-    every = sorted(set().union(*found.values()))
-    if not every:
-        raise InvalidData(f"{raw / 'images'} holds no PNG; expected files such as JPCLN001.png.")
-    for case_id in every:
-        for name in folders:
-            if case_id not in found[name]:
-                other = next(files[case_id] for files in found.values() if case_id in files)
-                raise InvalidData(
-                    f"{raw / name / case_id}.png is missing, but {other} is there; add it, or remove the "
-                    "case from every folder."
-                )
-    return {case_id: {name: found[name][case_id] for name in folders} for case_id in every}
+def _look(path: Path) -> None:
+    from PIL import Image
+
+    if path.suffix.lower() == ".img":
+        if path.stat().st_size != RAW_SIDE * RAW_SIDE * 2:
+            raise ValueError(f"{path.stat().st_size} bytes")
+        return
+    with Image.open(path) as picture:
+        if picture.format == "GIF":  # verify() does not look at its data
+            picture.load()
+        else:
+            picture.verify()
 
 
-def _listed(folder: Path, facts: SourceFacts) -> dict[str, Path]:
-    listed: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.suffix.lower() != ".png":
-            continue
-        case_id = path.stem.upper()
-        match = _ID.fullmatch(case_id)
-        if not match or not 1 <= int(match[2]) <= facts.series[match[1]]:
-            raise InvalidData(
-                f"{path} is not named after a JSRT case (JPCLN001 to JPCLN154, JPCNN001 to JPCNN093); "
-                "rename or remove it."
-            )
-        if case_id in listed:
-            raise InvalidData(
-                f"{path} and {listed[case_id].name} are both case {case_id}; remove one of them."
-            )
-        listed[case_id] = path
-    return listed
-
-
-def _case(case_id: str, paths: Mapping[str, Path], facts: SourceFacts, options: Options) -> Case:
-    factor = SIDE // options.size
-    image = _read(paths["images"], labels=False)
-    structures = {name: _at_least_half(_binary(paths[name]), factor) for name in options.wanted}
-    spacing = FIELD_MM / options.size
-    return Case(
-        case_id=case_id,
-        labels=_label_map(case_id, structures, options),
-        classes=info(facts, options).classes,
-        image=_box_average(image, factor)[np.newaxis],
-        spacing=(spacing, spacing),
-    )
-
-
-def _read(path: Path, labels: bool) -> NDArray[np.uint8]:
-    try:
-        array = read_labels(path, 2)[0] if labels else read_image([path], 2)[0]
-    except InvalidData as error:
-        raise InvalidData(f"{str(error).rstrip('.')}; copy it again from its source.") from error
-    if array.shape != (SIDE, SIDE) or array.dtype != np.uint8:
-        raise InvalidData(
-            f"{path} is {array.dtype.name} of shape {array.shape}; expected 8-bit grey of {SIDE}x{SIDE}, "
-            "as in the re-packed layout."
-        )
-    return np.ascontiguousarray(array)
-
-
-def _binary(path: Path) -> NDArray[np.bool_]:
-    drawn = _read(path, labels=True)
-    other = np.setdiff1d(drawn, (0, 255))
-    if other.size:
-        raise InvalidData(
-            f"{path} holds the value {other[0]}; a segmentation holds 0 and 255 only, so copy it "
-            "again from its source."
-        )
-    return np.asarray(drawn == 255)
-
-
-def _blocks(array: NDArray[np.generic], factor: int) -> NDArray[np.int64]:
-    """Sum over blocks of factor x factor pixels."""
-    rows, columns = array.shape[0] // factor, array.shape[1] // factor
-    sums = array.astype(np.int64).reshape(rows, factor, columns, factor).sum(axis=(1, 3))
-    return np.asarray(sums)
-
-
-def _box_average(image: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
-    """Mean over blocks, halves rounded up."""
-    area = factor * factor
-    return ((2 * _blocks(image, factor) + area) // (2 * area)).astype(np.uint8)
-
-
-def _at_least_half(structure: NDArray[np.bool_], factor: int) -> NDArray[np.bool_]:
-    """A pixel belongs to a structure when at least half of the area that it covers does."""
-    return 2 * _blocks(structure, factor) >= factor * factor
-
-
-def _label_map(case_id: str, structures: Mapping[str, NDArray[np.bool_]], options: Options) -> LabelMap:
-    if options.structure != "all":
-        return structures[options.structure].astype(np.uint8)
-    lung, heart, clavicle = (structures[name] for name in STRUCTURES)
-    labels = np.zeros(lung.shape, dtype=np.uint8)
-    for code, structure in enumerate((lung, heart, clavicle), start=1):
-        labels[structure] = code
-    if options.overlap == "ordered":
-        return labels
-    if (heart & clavicle).any():
-        raise InvalidData(
-            f"Case {case_id}: heart and clavicle overlap, for which there is no code; correct the files, or "
-            "use --overlap ordered."
-        )
-    labels[lung & heart] = 4
-    labels[lung & clavicle] = 5
-    return labels
+def splits(ids: Mapping[str, str], facts: SourceFacts, options: Options) -> dict[str, Split]:
+    """The splits of the manifest among the cases that are there; ``ids`` maps case ids to groups."""
+    found: dict[str, Split] = {}
+    for name, stated in facts.splits.items():
+        part_of = _PARTS[name]
+        parts = {part: tuple(i for i in ids if part_of(int(i[5:])) == part) for part in PARTS}
+        chosen = {part: members for part, members in parts.items() if members}
+        found[name] = Split(parts=chosen, rule=stated.rule, source=stated.source)
+    return found

@@ -1,16 +1,20 @@
-"""Synthetic chest radiographs in the raw layout of the re-packed JSRT set.
+"""Synthetic chest radiographs in the raw layouts of JSRT and SCR.
 
-    images/JPCLN001.png    lung/JPCLN001.png    heart/JPCLN001.png    clavicle/JPCLN001.png
+    All247images/JPCLN001.IMG                       2048x2048, 12 bits in 16, big endian
+    scratch/fold1/masks/right lung/JPCLN001.gif     1024x1024, and four more structures; fold2 holds even ids
+    CLNDAT_EN.txt  CNNDAT_EN.txt
+    images/ lung/ heart/ clavicle/                  re-packed: 256x256, sides merged
 
 As in the real set lungs are bright and the heart dark, clavicles lie mostly over the lungs, and lung and
 heart overlap in a thin rim, while heart and clavicles never touch.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from noisylabels.draws import Draws
 from noisylabels.phantoms.texture import Array, blur, clouds
@@ -19,26 +23,126 @@ Bool = NDArray[np.bool_]
 
 STRUCTURES = ("lung", "heart", "clavicle")
 
+TRAPS = {
+    "repacked": "the public layout at 256 px with right and left merged",
+    "right-lung-only": "masks as TIFF, of the right lung only, as the later publication is reported to hold",
+    "little-endian": "an image with its bytes in the wrong order",
+    "short": "an image that is cut short",
+    "no-mask": "a case without the mask of its heart",
+    "value": "a mask with another value than 0 and 255",
+}
+"""What can be wrong or unusual, by name; faulty cases are the last ones."""
 
-def write_raw(folder: Path | str, ids: Iterable[str], size: int = 256, seed: int = 0) -> None:
+_FAULTS = ("little-endian", "short", "no-mask", "value")
+
+
+def write_raw(
+    folder: Path | str,
+    cases: int | Iterable[str] = 10,
+    seed: int = 0,
+    traps: Sequence[str] = (),
+    coarse: int = 4,
+) -> list[str]:
     """Write a raw tree.
 
     Args:
-        folder: where ``images`` and one folder for each structure are made; existing files are replaced.
-        ids: file names without ending, as ``JPCLN001``; none gives empty folders.
-        size: side of the square pictures in px.
+        folder: where it is made; existing files are replaced.
+        cases: how many, or their ids, as ``JPCLN001``; none gives empty folders.
         seed: of the shapes and textures.
-    """
-    from PIL import Image
+        traps: names of :data:`TRAPS`.
+        coarse: original images are drawn so many times smaller and enlarged: 1, 2, 4 or 8.
 
-    for name in ("images", *STRUCTURES):
-        (Path(folder) / name).mkdir(parents=True, exist_ok=True)
+    Returns:
+        The ids of the cases that can be read.
+    """
+    folder = Path(folder)
+    ids = (
+        [f"JPC{'LN'[n % 2]}N{n // 2 + 1:03d}" for n in range(cases)]
+        if isinstance(cases, int)
+        else list(cases)
+    )
+    good = list(ids)
+    if "repacked" in traps:
+        for name in ("images", *STRUCTURES):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        for case_id in ids:
+            _write_packed(folder, case_id, *chest(Draws(seed, "phantom", "chest", case_id), 256))
+        return good
     for case_id in ids:
-        image, structures = chest(Draws(seed, "phantom", "chest", case_id), size)
-        Image.fromarray(image).save(Path(folder) / "images" / f"{case_id}.png")
-        for name, structure in structures.items():
-            drawn = np.where(structure, np.uint8(255), np.uint8(0))
-            Image.fromarray(drawn).save(Path(folder) / name / f"{case_id}.png")
+        _write_original(folder, case_id, seed, coarse, "right-lung-only" in traps)
+    _write_tables(folder, ids, seed)
+    for number, fault in enumerate(f for f in _FAULTS if f in traps):
+        _spoil(folder, ids[-1 - number], fault)
+        good.remove(ids[-1 - number])
+    return good
+
+
+def _write_packed(folder: Path, case_id: str, image: NDArray[np.uint8], structures: dict[str, Bool]) -> None:
+    Image.fromarray(image).save(folder / "images" / f"{case_id}.png")
+    for name, structure in structures.items():
+        _save_mask(folder / name / f"{case_id}.png", structure)
+
+
+def _write_original(folder: Path, case_id: str, seed: int, coarse: int, right_lung_only: bool) -> None:
+    image, structures = chest(Draws(seed, "phantom", "chest", case_id), 2048 // coarse)
+    density = (image.astype(np.uint16) * 16).repeat(coarse, axis=0).repeat(coarse, axis=1)
+    path = folder / "All247images" / f"{case_id}.IMG"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    density.astype(">u2").tofile(path)
+    left = np.zeros_like(structures["lung"])
+    left[:, left.shape[1] // 2 :] = True  # the patient's left lies on the image's right
+    fold = folder / "scratch" / ("fold2" if int(case_id[5:]) % 2 == 0 else "fold1") / "masks"
+    for name, structure in structures.items():
+        for side, part in (("right", ~left), ("left", left)) if name != "heart" else (("", True),):
+            drawn = _at_1024(structure & part)
+            if right_lung_only:
+                if (name, side) == ("lung", "right"):
+                    _save_mask(folder / "masks" / f"{case_id}.tif", drawn)
+                continue
+            _save_mask(fold / f"{side} {name}".strip() / f"{case_id}.gif", drawn)
+
+
+def _at_1024(structure: Bool) -> Bool:
+    side = len(structure)
+    if side == 2048:
+        return structure[::2, ::2]
+    return structure.repeat(1024 // side, axis=0).repeat(1024 // side, axis=1)
+
+
+def _save_mask(path: Path, structure: Bool) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    drawn = np.where(structure, np.uint8(255), np.uint8(0))
+    Image.fromarray(drawn).save(path)
+
+
+def _write_tables(folder: Path, ids: Sequence[str], seed: int) -> None:
+    """Tabs, padding, and carriage returns as line ends, as in the real tables."""
+    nodule, plain = [], []
+    for case_id in ids:
+        own = Draws(seed, "phantom", "chest", case_id, "table")
+        age, x, y, size = (int(n) for n in own.integers(4, 20, 80))
+        sex = ("Male  ", "Female")[int(own.at("sex").integers((), 0, 1))]
+        if case_id.startswith("JPCLN"):
+            nodule.append(
+                f"{case_id}.IMG\t3\t{size // 4} \t{age}\t{sex}\t{x * 20}\t{y * 20}\tbenign\tl.upper lobe\tgranuloma"
+            )
+        else:
+            plain.append(f"{case_id}.IMG\t{age} \t{sex}\tnon-nodule")
+    for name, rows in (("CLNDAT_EN.txt", nodule), ("CNNDAT_EN.txt", plain)):
+        (folder / name).write_bytes("\r".join([*rows, ""]).encode())
+
+
+def _spoil(folder: Path, case_id: str, fault: str) -> None:
+    path = folder / "All247images" / f"{case_id}.IMG"
+    heart = next(folder.glob(f"scratch/*/masks/heart/{case_id}.gif"), None)
+    if fault == "short":
+        path.write_bytes(path.read_bytes()[:-2])
+    elif fault == "little-endian":
+        np.fromfile(path, dtype=">u2").astype("<u2").tofile(path)
+    elif heart is not None and fault == "no-mask":
+        heart.unlink()
+    elif heart is not None:
+        Image.fromarray(np.full((1024, 1024), 7, np.uint8)).save(heart)
 
 
 def chest(draws: Draws, size: int) -> tuple[NDArray[np.uint8], dict[str, Bool]]:

@@ -23,7 +23,7 @@ def test_list_and_info(noisylabels):
 
 
 def test_check_tells_what_is_there_and_what_is_damaged(noisylabels, tmp_path):
-    write_raw(tmp_path / "raw", ["JPCLN001", "JPCLN002"])
+    write_raw(tmp_path / "raw", ["JPCLN001", "JPCLN002"], traps=("repacked",))
     good = noisylabels("datasets", "check", "jsrt", tmp_path / "raw")
     assert good.code == 0
     assert "8 files" in good.out

@@ -19,7 +19,7 @@ IDS = [f"JPCLN{n:03d}" for n in range(1, 25)]
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory):
     folder = tmp_path_factory.mktemp("source") / "raw"
-    write_raw(folder, IDS)
+    write_raw(folder, IDS, traps=("repacked",))
     return folder
 
 
@@ -57,7 +57,7 @@ def test_killed_at_random_moments_and_resumed(raw, want, tmp_path):
 
 def test_damaged_files_are_left_out_and_the_rest_is_made(raw, want, noisylabels, tmp_path):
     own = tmp_path / "own"
-    write_raw(own, IDS[:8])
+    write_raw(own, IDS[:8], traps=("repacked",))
     (own / "lung" / "JPCLN003.png").write_bytes(b"x")
     answer = noisylabels("prepare", "jsrt", "--raw", own, "--out", "jsrt")
     assert answer.code == 3
@@ -72,7 +72,7 @@ def test_damaged_files_are_left_out_and_the_rest_is_made(raw, want, noisylabels,
 
 def test_nothing_usable_makes_nothing(noisylabels, tmp_path):
     own = tmp_path / "own"
-    write_raw(own, IDS[:1])
+    write_raw(own, IDS[:1], traps=("repacked",))
     (own / "lung" / "JPCLN001.png").write_bytes(b"x")
     answer = noisylabels("prepare", "jsrt", "--raw", own)
     assert answer.code == 3

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from noisylabels.adapters import jsrt
+from noisylabels.adapters import _jsrt_pixels, jsrt
+from noisylabels.draws import Draws
 from noisylabels.errors import InvalidData, UsageError
 from noisylabels.facts import load_facts
-from noisylabels.phantoms.jsrt import write_raw
+from noisylabels.phantoms.jsrt import chest, write_raw
 from noisylabels.sources import cases
 
 FACTS = load_facts("jsrt")
@@ -16,7 +17,7 @@ IDS = ("JPCLN001", "JPCLN002", "JPCLN009")
 
 @pytest.fixture
 def raw(tmp_path):
-    write_raw(tmp_path, IDS)
+    write_raw(tmp_path, IDS, traps=("repacked",))
     return tmp_path
 
 
@@ -64,12 +65,12 @@ def test_smaller_images_are_box_averages_with_halves_rounded_up(raw):
     small = read(raw, size=64)["JPCLN001"].image[0]
     blocks = drawn(raw, "images").reshape(64, 4, 64, 4).astype(float).mean(axis=(1, 3))
     assert np.array_equal(small, np.floor(blocks + 0.5))
-    assert jsrt._box_average(np.array([[0, 1], [0, 1]], np.uint8), 2).tolist() == [[1]]
+    assert _jsrt_pixels.resized_image(np.array([[0, 1], [0, 1]], np.uint8), 1).tolist() == [[1]]
 
 
 def test_a_pixel_belongs_to_a_structure_from_half_of_its_area_on():
-    structure = np.array([[1, 0, 1, 0], [1, 0, 0, 0]], bool)
-    assert jsrt._at_least_half(structure, 2).tolist() == [[True, False]]
+    structure = np.array([[1, 0], [1, 0]], bool)
+    assert _jsrt_pixels.resized_mask(structure, 1).tolist() == [[True]]
 
 
 def test_splits_by_the_number_of_the_id():
@@ -91,7 +92,7 @@ def test_other_files_do_not_matter(raw):
 
 
 @pytest.mark.parametrize(
-    "options", [{"size": 100}, {"size": 512}, {"size": 8}, {"overlap": "x"}, {"structure": "x"}]
+    "options", [{"size": 100}, {"size": 4096}, {"size": 8}, {"overlap": "x"}, {"structure": "x"}]
 )
 def test_options_out_of_range(options):
     with pytest.raises(UsageError):
@@ -108,11 +109,9 @@ def _save(raw, name, array):
 
 
 FAULTS = {
-    "missing folder": (lambda raw: (raw / "images").rename(raw / "pictures"), "no folder images; expected"),
-    "missing labels": (lambda raw: (raw / "lung/JPCLN002.png").unlink(), "lung/JPCLN002.png is missing, but"),
-    "missing image": (
-        lambda raw: (raw / "images/JPCLN002.png").unlink(),
-        "images/JPCLN002.png is missing, but",
+    "missing folder": (
+        lambda raw: (raw / "images").rename(raw / "pictures"),
+        "holds no JSRT image; expected",
     ),
     "truncated": (_truncate, "heart/JPCLN002.png is damaged"),
     "no PNG": (lambda raw: (raw / "images/JPCLN002.png").write_text("x"), "images/JPCLN002.png is damaged"),
@@ -163,6 +162,67 @@ def test_faults_give_one_sentence(raw, fault):
 
 
 def test_an_empty_tree_is_refused(tmp_path):
-    write_raw(tmp_path, [])
+    write_raw(tmp_path, [], traps=("repacked",))
     with pytest.raises(InvalidData, match="holds no PNG; expected"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("lost", ["lung", "images"])
+def test_a_case_without_its_pair_is_left_out_and_told(raw, lost):
+    (raw / lost / "JPCLN002.png").unlink()
+    survey = jsrt.survey(raw, FACTS, jsrt.Options())
+    assert [item.key for item in survey.items] == ["JPCLN001", "JPCLN009"]
+    assert [f.what for f in survey.findings if f.kind == "damaged"] == ["JPCLN002"]
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("original")
+    good = write_raw(folder, 6, traps=("little-endian", "short", "no-mask", "value"), coarse=8)
+    assert len(good) == 2
+    return folder, good
+
+
+def test_the_original_layout(original):
+    raw, good = original
+    options = jsrt.Options(size=256)
+    survey = jsrt.survey(raw, FACTS, options)
+    assert sum(f.kind == "damaged" for f in survey.findings) == 1
+    for item in survey.items:
+        if item.key not in good:
+            with pytest.raises(InvalidData, match=r"12 bits end at|bytes instead of|the value 7"):
+                list(jsrt.read(item, FACTS, options))
+    readable = {i.key: next(jsrt.read(i, FACTS, options)) for i in survey.items if i.key in good}
+    assert sorted(readable) == sorted(good)
+    for case_id, case in readable.items():
+        image, structures = chest(Draws(0, "phantom", "chest", case_id), 256)
+        assert case.image.dtype == np.uint16
+        assert np.array_equal(case.image[0], image.astype(np.uint16) * 16)
+        for name, codes in jsrt.info(FACTS, options).structures.items():
+            assert np.array_equal(np.isin(case.labels, codes), structures[name])
+        assert case.spacing == (1.4, 1.4)
+        assert case.about["age"].isdigit()
+        assert case.about["sex"] in ("Male", "Female")
+
+
+def test_full_size_sides_and_polarity(original):
+    raw, good = original
+    item = next(i for i in jsrt.survey(raw, FACTS, jsrt.Options(sides="kept")).items if i.key == good[0])
+    (case,) = jsrt.read(item, FACTS, jsrt.Options(sides="kept", polarity="display"))
+    assert case.labels.shape == (2048, 2048)
+    assert case.spacing == (0.175, 0.175)
+    structures = jsrt.info(FACTS, jsrt.Options(sides="kept")).structures
+    right, left = (np.isin(case.labels, structures[f"{side} lung"]) for side in ("right", "left"))
+    assert np.flatnonzero(right.any(axis=0)).max() < np.flatnonzero(left.any(axis=0)).min()
+    assert case.image[0][right].mean() < case.image[0][np.isin(case.labels, structures["heart"])].mean()
+
+
+def test_masks_of_the_right_lung_only_cannot_give_more(tmp_path):
+    write_raw(tmp_path, 1, traps=("right-lung-only",), coarse=8)
+    with pytest.raises(InvalidData, match="has no folder left lung, expected beside right lung"):
+        jsrt.survey(tmp_path, FACTS, jsrt.Options())
+
+
+def test_sides_that_are_merged_cannot_be_kept(raw):
+    with pytest.raises(InvalidData, match="right and left merged"):
+        jsrt.survey(raw, FACTS, jsrt.Options(sides="kept"))
