@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: demo test check fix golden docs wheel versions real-data bench clean
+.PHONY: demo test check fix golden docs wheel versions real-data fuzz bench clean
 
 demo: $(READY)  ## The main job on synthetic data: a table and report.html
 	$(BIN)/noisylabels demo
@@ -39,6 +39,9 @@ versions: $(READY)  ## Golden digests under other numpy and scipy versions
 
 real-data: $(READY)  ## Tests on real files: make real-data DATA=folder
 	$(BIN)/python -m pytest -m real_data --real-data $(DATA)
+
+fuzz: $(READY)  ## Ten thousand random recipes on random small maps
+	$(BIN)/python tests/fuzz.py
 
 bench: $(READY)  ## Tables of speed, as ratios to peers in the same run
 	$(BIN)/python benchmarks/corruptions.py

@@ -74,6 +74,7 @@ def prepare(
     found = survey or adapter.survey(raw, facts, options)
     if not found.items:
         raise InvalidData(f"{raw} holds no case of {facts.name}; was the right folder given?")
+    options = found.options or options
     info = adapter.info(facts, options)
     if default_split:
         info = replace(info, default_split=default_split)

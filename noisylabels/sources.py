@@ -80,6 +80,7 @@ class Survey:
     Attributes:
         items: in the order of their keys.
         findings: what a user should know.
+        options: the options with what only the files can tell filled in; None: as they were given.
 
     Raises:
         InvalidData: two items have the same key.
@@ -87,6 +88,7 @@ class Survey:
 
     items: tuple[Item, ...]
     findings: tuple[Finding, ...] = ()
+    options: Any = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "items", tuple(sorted(self.items, key=lambda item: item.key)))
@@ -103,8 +105,9 @@ def cases(adapter: ModuleType, raw: Path, facts: SourceFacts, options: Any) -> I
     Raises:
         InvalidData: the layout is not known, or an item is damaged.
     """
-    for item in adapter.survey(raw, facts, options).items:
-        yield from adapter.read(item, facts, options)
+    found = adapter.survey(raw, facts, options)
+    for item in found.items:
+        yield from adapter.read(item, facts, found.options or options)
 
 
 def contents(item: Item) -> Iterator[tuple[str, bytes]]:

@@ -99,6 +99,8 @@ def _plan(
     )
     if split is not None and split not in facts.splits:
         raise unknown(f"split of {name}:", split, facts.splits)
+    if raw is None and getattr(adapter, "RAW_OPTIONAL", False):
+        raw = Path()
     if raw is None:
         raise UsageError(f"Say where the files of {name} are with --raw FOLDER.")
     if not raw.is_dir():

@@ -9,7 +9,14 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAIRS = (("2.0.2", "1.13.1"), ("2.2.6", "1.15.3"))
+PAIRS = (
+    ("2.0.2", "1.13.1"),
+    ("2.1.3", "1.14.1"),
+    ("2.2.6", "1.15.3"),
+    ("2.3.5", "1.16.3"),
+    ("2.4.6", "1.17.1"),
+)
+"""Every minor version that installs, the newest patch of each."""
 
 COMPARE = """
 from golden.write import path, pictures

@@ -99,7 +99,10 @@ def _swap(path, change):
 
 
 FAULTS = {
-    "label": (lambda raw: _swap(raw / "segmentation-0.nii", lambda a: (a > 0) * np.uint8(3)), "holds the value 3"),
+    "label": (
+        lambda raw: _swap(raw / "segmentation-0.nii", lambda a: (a > 0) * np.uint8(3)),
+        "holds the value 3",
+    ),
     "depth": (lambda raw: _swap(raw / "volume-0.nii", lambda a: a[..., None]), "holds a 4-D array"),
     "range": (
         lambda raw: _swap(raw / "volume-0.nii", lambda a: a.astype(np.int32) * 100),
