@@ -17,6 +17,8 @@ LabelMap: TypeAlias = NDArray[np.uint8]
 IGNORE = 255
 """The label of a pixel that has none: no corruption writes to it, no loss and no score counts it."""
 
+_BLOCK = 1 << 22
+
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -32,6 +34,7 @@ class Case:
         spacing: size of a pixel in mm along every axis of S, in the same order; None when it is not known.
         group: what must not be torn apart by a split (patient, sequence); the case id when nothing else is known.
         readers: other label maps of the same image by name, each of shape S.
+        scores: for readers that are models, how sure they are of every class: (K, *S) uint8 in steps of 1/255.
         notes: what was found and repaired in the source, one sentence each.
         about: what the source tells about the case, such as age or sex, as text; columns of ``cases.csv``.
 
@@ -46,6 +49,7 @@ class Case:
     spacing: tuple[float, ...] | None = None
     group: str = ""
     readers: Mapping[str, LabelMap] = field(default_factory=lambda: MappingProxyType({}))
+    scores: Mapping[str, NDArray[np.uint8]] = field(default_factory=lambda: MappingProxyType({}))
     notes: tuple[str, ...] = ()
     about: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -75,17 +79,22 @@ class Case:
                     f"Case {self.case_id}: reader {name} has shape {labels.shape}, the labels {shape}."
                 )
 
+        for name, scores in self.scores.items():
+            if scores.dtype != np.uint8 or scores.shape != (len(self.classes), *shape):
+                raise InvalidData(
+                    f"Case {self.case_id}: the scores of reader {name} are {scores.dtype} of shape {scores.shape}; "
+                    f"expected uint8 of shape {(len(self.classes), *shape)}."
+                )
+
     def _check_labels(self, labels: LabelMap, what: str) -> None:
         if labels.dtype != np.uint8 or labels.ndim not in (2, 3) or 0 in labels.shape:
             raise InvalidData(
                 f"Case {self.case_id}: {what} must be a non-empty 2-D or 3-D uint8 array, "
                 f"not {labels.ndim}-D {labels.dtype} of shape {labels.shape}."
             )
-        undeclared = sorted(
-            set(np.flatnonzero(np.bincount(labels.ravel(), minlength=256)).tolist())
-            - set(range(len(self.classes)))
-            - {IGNORE}
-        )
+        if labels.max() < len(self.classes):  # the usual case, told without a count of every value
+            return
+        undeclared = _undeclared(labels, len(self.classes))
         if undeclared:
             raise InvalidData(
                 f"Case {self.case_id}: {what} hold the value {undeclared[0]}, but only the classes 0 to "
@@ -100,3 +109,12 @@ class Case:
     def with_labels(self, labels: LabelMap) -> "Case":
         """The same case with other labels, checked again."""
         return replace(self, labels=labels)
+
+
+def _undeclared(labels: LabelMap, num_classes: int) -> list[int]:
+    """Values that are neither a class nor IGNORE, ascending; block by block, since a large volume leaves no room."""
+    flat, found = labels.reshape(-1), set[int]()
+    for start in range(0, flat.size, _BLOCK):
+        block = flat[start : start + _BLOCK]
+        found.update(np.flatnonzero(np.bincount(block[block >= num_classes])).tolist())
+    return sorted(found - {IGNORE})

@@ -35,6 +35,9 @@ class Draws:
         seed: the user's number, any integer.
         address: names, joined into the key; they may not hold the control character U+001F.
 
+    Attributes:
+        annotator: number of the annotator whose stream it is (0, 1, ...); None for a single label map.
+
     >>> Draws(0, "corrupt", "phantoms", "0", "case_000").uniform(3).round(3).tolist()
     [0.389, 0.147, 0.085]
     """
@@ -44,16 +47,47 @@ class Draws:
             raise ValueError("a name in an address may not hold the control character U+001F")
         self.seed = int(seed)
         self.address = address
-        key = _SEPARATOR.join([str(self.seed), *address]).encode()
-        digest = hashlib.sha256(key).digest()
-        self._bits = np.random.Philox(key=np.frombuffer(digest[:16], dtype="<u8").astype(np.uint64))
+        self._bits: np.random.Philox | None = None  # made when it is first drawn from
+        self.annotator: int | None = None
+        self._common: tuple[str, ...] = address
 
     def at(self, *names: str | int) -> "Draws":
         """A fresh stream at a longer address."""
-        return Draws(self.seed, *self.address, *map(str, names))
+        more = tuple(map(str, names))
+        return self._of(self.address + more, self._common + more, self.annotator)
+
+    def reader(self, annotator: int) -> "Draws":
+        """The stream of one of several annotators: a fresh one at ``(*address, "annotator", number)``.
+
+        Args:
+            annotator: its number, from 0 on.
+
+        Raises:
+            ValueError: this is already the stream of an annotator.
+        """
+        if self.annotator is not None:
+            raise ValueError("a stream of an annotator has no annotators of its own")
+        return self._of((*self.address, "annotator", str(annotator)), self.address, annotator)
+
+    @property
+    def common(self) -> "Draws":
+        """What all annotators share: a fresh stream at this address without the annotator.
+
+        Where there is a single label map, it is this stream itself.
+        """
+        return self if self.annotator is None else Draws(self.seed, *self._common)
+
+    def _of(self, address: tuple[str, ...], common: tuple[str, ...], annotator: int | None) -> "Draws":
+        made = Draws(self.seed, *address)
+        made.annotator, made._common = annotator, common
+        return made
 
     def words(self, shape: Shape) -> NDArray[np.uint64]:
         """Raw 64-bit words, uniform on 0 .. 2**64 - 1, in C order."""
+        if self._bits is None:
+            key = _SEPARATOR.join([str(self.seed), *self.address]).encode()
+            digest = hashlib.sha256(key).digest()
+            self._bits = np.random.Philox(key=np.frombuffer(digest[:16], dtype="<u8").astype(np.uint64))
         return (
             np.asarray(self._bits.random_raw(int(np.prod(shape))))
             .astype(np.uint64, copy=False)

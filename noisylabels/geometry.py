@@ -158,12 +158,13 @@ def integer_root(n: Ints) -> Ints:
     return root
 
 
-def ball(squared: Ints, steps: Sequence[int]) -> Ints:
+def ball(squared: Ints, steps: Sequence[int], rows: tuple[int, int] | None = None) -> Ints:
     """Euclidean balls as runs along the last axis: every offset d with sum (d_i s_i)**2 <= r**2.
 
     Args:
         squared: r**2 in squared thousandths, (B,).
         steps: from :func:`steps_px` or :func:`steps_mm`; (sz, sy, sx) or (sy, sx).
+        rows: leave out offsets beyond these in z and y, which no pixel of a frame can have.
 
     Returns:
         How far the run reaches on both sides, (B, 2 Rz + 1, 2 Ry + 1), in pixels; -1 where the ball has no
@@ -180,13 +181,17 @@ def ball(squared: Ints, steps: Sequence[int]) -> Ints:
     sz, sy, sx = (1, *steps)[-3:]
     largest = int(integer_root(squared.max(initial=0, keepdims=True))[0])
     rz, ry = largest // sz if len(steps) == 3 else 0, largest // sy
+    if rows is not None:
+        rz, ry = min(rz, rows[0]), min(ry, rows[1])
     z = (np.arange(-rz, rz + 1) * sz)[:, None]
     y = (np.arange(-ry, ry + 1) * sy)[None, :]
     left = squared[:, None, None] - (z * z + y * y)
     return np.where(left < 0, -1, integer_root(np.maximum(left, 0) // (sx * sx)))
 
 
-def half_ellipsoids(radii: NDArray[np.float64], steps: Sequence[int]) -> tuple[Ints, Ints]:
+def half_ellipsoids(
+    radii: NDArray[np.float64], steps: Sequence[int], rows: tuple[int, int] | None = None
+) -> tuple[Ints, Ints]:
     """Balls with a radius of their own in each of the 2 D directions, as runs along the last axis.
 
     An offset d belongs to one if sum (d_i s_i / r_i)**2 <= 1 + 2**-30, with the r_i of the side that d_i
@@ -196,6 +201,7 @@ def half_ellipsoids(radii: NDArray[np.float64], steps: Sequence[int]) -> tuple[I
     Args:
         radii: in thousandths, (B, D, 2): towards lower and towards higher indices of every axis.
         steps: from :func:`steps_px` or :func:`steps_mm`.
+        rows: leave out offsets beyond these in z and y, which no pixel of a frame can have.
 
     Returns:
         How far the run reaches to the left and to the right, both (B, 2 Rz + 1, 2 Ry + 1); -1 where there
@@ -206,8 +212,9 @@ def half_ellipsoids(radii: NDArray[np.float64], steps: Sequence[int]) -> tuple[I
     all_steps = (1,) * missing + tuple(steps)
     room = np.full((len(full), 1, 1), 1.0 + 2.0**-30)
     for axis in (0, 1):
-        rows = int(full[:, axis].max(initial=0) // all_steps[axis])
-        offset = np.arange(-rows, rows + 1)
+        most = int(full[:, axis].max(initial=0) // all_steps[axis])
+        most = most if rows is None else min(most, rows[axis])
+        offset = np.arange(-most, most + 1)
         side = full[:, axis][:, (offset > 0).astype(np.int64)]
         far = np.where(side > 0, np.abs(offset) * all_steps[axis] / np.where(side > 0, side, 1.0), 2.0)
         far = np.where(offset == 0, 0.0, far)

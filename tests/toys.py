@@ -51,16 +51,15 @@ def draw(labels):
     ]
 
 
-def case(labels, classes=CLASSES, spacing=None, readers=True):
+def case(labels, classes=CLASSES, spacing=None):
     """A case with an image of one channel and two readers: one is late by a pixel, one takes class 1 for 2."""
     places = np.indices(labels.shape)
     texture = 7 * places[-1] + 5 * places[-2] + 40 * (labels % 8).astype(np.int64)
-    others = {}
-    if readers:
-        late = np.where(
-            (labels == IGNORE) | (np.roll(labels, 1, -1) == IGNORE), labels, np.roll(labels, 1, -1)
-        )
-        others = {"1": late.astype(np.uint8), "2": np.where(labels == 1, 2, labels).astype(np.uint8)}
+    late = np.where((labels == IGNORE) | (np.roll(labels, 1, -1) == IGNORE), labels, np.roll(labels, 1, -1))
+    others = {
+        "1": late.astype(np.uint8),
+        "2": np.where(labels == 1, min(2, len(classes) - 1), labels).astype(np.uint8),
+    }
     return Case(
         case_id="toy",
         labels=labels,
@@ -68,7 +67,15 @@ def case(labels, classes=CLASSES, spacing=None, readers=True):
         spacing=spacing,
         image=(texture % 251).astype(np.uint8)[None],
         readers=others,
+        scores={name: sure(drawn, len(classes)) for name, drawn in others.items()},
     )
+
+
+def sure(labels, num_classes):
+    """Scores of a model that gives these labels, surer where the columns are even."""
+    high = np.where(np.arange(labels.shape[-1]) % 2 == 0, 240, 150)
+    given = np.stack([labels == c for c in range(num_classes)])
+    return np.where(given, high, (255 - high) // (num_classes - 1)).astype(np.uint8)
 
 
 def scene():

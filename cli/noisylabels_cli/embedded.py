@@ -1,6 +1,9 @@
 """The embedded phantoms as a dataset in the present folder, for commands that were given none."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from noisylabels.errors import InvalidData, UsageError
@@ -76,3 +79,27 @@ def embedded() -> "Dataset":
             f"./{FOLDER} holds another dataset ({dataset.info.name}); name the dataset that you mean."
         )
     return dataset
+
+
+@contextmanager
+def embedded_for_now(path: Path | None) -> "Iterator[Dataset]":
+    """A dataset to look at: the one at ``path`` or, for None, the phantoms, without leaving any behind.
+
+    Raises:
+        InvalidData: it is missing or damaged.
+    """
+    from noisylabels.phantoms import phantom_dataset
+    from noisylabels.store.dataset import Dataset
+
+    if path is not None:
+        yield Dataset.open(path)
+    elif FOLDER.exists():
+        yield embedded()
+    else:
+        say("No dataset was named: using the embedded phantoms, drawn for this look only.")
+        with TemporaryDirectory() as folder, progress("drawing phantoms") as advance:
+            yield phantom_dataset(
+                Path(folder) / FOLDER,
+                count=COUNT,
+                progress=lambda done, case_id: advance(done, COUNT, case_id),
+            )

@@ -7,13 +7,32 @@ default.
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING
+from functools import partial
 from typing import Any
 
 import click
 
+from noisylabels.errors import NoisyLabelsError
 from noisylabels.params import NONE, Parameter, build, parameters
 
 Choose = Callable[[Mapping[str, Any]], "tuple[str, type] | None"]
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+PLAIN = "Options"
+"""Heading of the options that name none."""
+
+
+class Headed(click.Option):
+    """An option that help lists under a heading of its own choice."""
+
+    def __init__(self, *args: Any, heading: str = PLAIN, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.heading = heading
+
+
+def under(heading: str) -> Callable[..., Decorator]:
+    """``click.option`` for options that help lists together under a heading."""
+    return partial(click.option, cls=Headed, heading=heading)
 
 
 class FlagCommand(click.Command):
@@ -36,19 +55,32 @@ class FlagCommand(click.Command):
         chosen = self.choose(glance.params)
         if chosen:
             ctx.meta["heading"], ctx.meta["flags"] = chosen[0], options(chosen[1])
+            self._refuse_hidden(*chosen)
         return super().parse_args(ctx, args)
+
+    def _refuse_hidden(self, heading: str, kind: type) -> None:
+        """One word, one meaning: click would give the value to both."""
+        own = {option for parameter in self.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        for parameter in parameters(kind):
+            if parameter.flag in own:
+                raise NoisyLabelsError(
+                    f"{heading}: {parameter.flag} is a flag of the command too, so it cannot be typed; "
+                    "whoever wrote this should give the parameter another name."
+                )
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """The command's own parameters and those that were chosen."""
         return [*super().get_params(ctx), *ctx.meta.get("flags", [])]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Chosen flags in a section of their own."""
-        chosen: list[click.Option] = ctx.meta.get("flags", [])
-        for heading, shown in ((ctx.meta.get("heading", ""), chosen), ("Options", super().get_params(ctx))):
+        """Chosen flags in a section of their own, the others under their headings, plain ones last."""
+        sections: dict[str, list[click.Parameter]] = {ctx.meta.get("heading", ""): ctx.meta.get("flags", [])}
+        for option in super().get_params(ctx):
+            sections.setdefault(getattr(option, "heading", PLAIN), []).append(option)
+        for heading in sorted(sections, key=lambda name: name == PLAIN):
             records = [
                 record
-                for option in shown
+                for option in sections[heading]
                 if isinstance(option, click.Option) and (record := option.get_help_record(ctx))
             ]
             if records:

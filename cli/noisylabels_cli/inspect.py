@@ -80,8 +80,11 @@ def _noisy_facts(dataset: Any) -> dict[str, Any]:
         "parent": dataset.document["noisylabels"]["parent"],
         "requested": {
             "seed": recipe.seed,
-            "fraction": recipe.fraction,
-            "steps": [{"mode": s.mode, "version": s.version, "params": dict(s.params)} for s in recipe.steps],
+            "selection": recipe.selection.document(),
+            "cases": recipe.selection.text or "all",
+            "steps": [step.document() for step in recipe.steps],
+            "target": recipe.target.text if recipe.target else None,
+            "annotators": recipe.annotators,
         },
         "measured": dataset.measured,
     }
@@ -119,15 +122,27 @@ def _beside(asked: dict[str, Any], found: dict[str, Any]) -> str:
     rows = [
         (
             "cases",
-            f"fraction {asked['fraction']:g}",
+            asked["cases"],
             f"{found['touched_cases']} of {found['cases']} have a wrong pixel",
         ),
         ("pixels", "", f"{found['wrong_share']:.3%} are wrong"),
         ("Dice to clean", "", f"{found['dice']:.4f}, mean over the cases"),
     ]
+    if asked["target"]:
+        met = found["target"]
+        rows.append(("target", asked["target"], f"{met['reached']} of {met['aimed']} label maps reached it"))
+    if asked["annotators"] > 1:
+        agreed = found["annotators"]["dice_between"]
+        rows.append(("annotators", str(asked["annotators"]), f"{agreed:.4f} mean Dice between them"))
     for number, step in enumerate(asked["steps"], start=1):
-        rows.append((f"step {number}", step["mode"], ""))
-        rows += [("", f"  {name} {_plain(value)}", "") for name, value in step["params"].items()]
+        if "one_of" in step:
+            rows.append((f"step {number}", f"one of, per {step['per']}", ""))
+            options = [(f"  {o['weight']:g} {o['mode']}", o) for o in step["one_of"]]
+        else:
+            options = [(step["mode"], step)]
+        for place, (title, one) in enumerate(options):
+            rows.append(("" if place or "one_of" in step else f"step {number}", title, ""))
+            rows += [("", f"  {k} {_plain(v)}", "") for k, v in one.get("params", {}).items()]
     return columns(rows, ("", "requested", "realised"))
 
 

@@ -17,7 +17,7 @@ Source: Huang et al. (Co-Seg), ISBI 2021, noise type I: random erosion or dilati
 direction. Whether that is one number per object, side or place is not stated there: see granularity.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -76,6 +76,12 @@ class Params:
 EXAMPLE = Params(radius_px=(1.0, 3.0))
 
 
+def scaled(params: Params, factor: float) -> Params:
+    """The parameters with every radius times ``factor``, at most 1000."""
+    px, mm = radii.scaled(params.radius_px, factor), radii.scaled(params.radius_mm, factor)
+    return replace(params, radius_px=px, radius_mm=mm)
+
+
 def corrupt(case: Case, params: Params, draws: Draws) -> LabelMap:
     """The labels of a case with some of its objects grown and the others shrunk.
 
@@ -96,5 +102,5 @@ def corrupt(case: Case, params: Params, draws: Draws) -> LabelMap:
     outwards = draws.at("outwards").uniform(moved.radii.shape) < p.grow
     sign = np.where(outwards, 1.0, -1.0)
     inner, outer = (moved.to(side if moved.gap > 0 else np.maximum(side, 0.0)) for side in (-sign, sign))
-    base = outlines.shrunk(case.labels, moved.found, inner, moved.steps, p.fill)
-    return outlines.grown(case.labels, base, moved.found, outer, moved.steps, p.over)
+    base = outlines.shrunk(moved.found, inner, moved.steps, p.fill)
+    return outlines.grown(base, moved.found, outer, moved.steps, p.over).reshape(case.labels.shape)

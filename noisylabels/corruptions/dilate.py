@@ -18,7 +18,7 @@ Source: Huang et al. (Co-Seg), ISBI 2021, noise type I (1 to 8 px); radii of 40 
 the generator of MS-TFAL, which draws discs as this does.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from noisylabels.case import Case, LabelMap
@@ -66,6 +66,12 @@ class Params:
 EXAMPLE = Params(radius_px=(1.0, 3.0))
 
 
+def scaled(params: Params, factor: float) -> Params:
+    """The parameters with every radius times ``factor``, at most 1000."""
+    px, mm = radii.scaled(params.radius_px, factor), radii.scaled(params.radius_mm, factor)
+    return replace(params, radius_px=px, radius_mm=mm)
+
+
 def corrupt(case: Case, params: Params, draws: Draws) -> LabelMap:
     """The labels of a case with its objects grown.
 
@@ -82,5 +88,8 @@ def corrupt(case: Case, params: Params, draws: Draws) -> LabelMap:
     """
     p = params
     classes = chosen_foreground(case, p.classes)
+    if alike := radii.one_for_all(case, p.radius_px, p.radius_mm, p.granularity):
+        return outlines.grown_alike(case.labels, classes, *alike, p.over)
     moved = radii.motion(case, classes, p.radius_px, p.radius_mm, p.granularity, p.nodes, draws)
-    return outlines.grown(case.labels, case.labels, moved.found, moved.to(), moved.steps, p.over)
+    out = outlines.grown(moved.found.volume.copy(), moved.found, moved.to(), moved.steps, p.over)
+    return out.reshape(case.labels.shape)

@@ -21,7 +21,6 @@ Source: Guo and Yuan, Joint class-affinity loss correction (JCAS), MICCAI 2022, 
 per component and class, painted shaft < wrist < clasper, is what its figure shows; its fit is not published.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -83,14 +82,10 @@ def corrupt(case: Case, params: Params, draws: Draws) -> LabelMap:
         UsageError: the background or an undeclared class was chosen.
     """
     classes = chosen_foreground(case, params.classes)
-    labels = case.labels
-    if labels.ndim == 3 and (params.per_slice or params.fit != "moments"):
-        return np.stack([_replaced(one, params.fit, params.scale, classes) for one in labels])
-    return _replaced(labels, params.fit, params.scale, classes)
-
-
-def _replaced(labels: LabelMap, fit: str, scale: float, classes: Sequence[int]) -> LabelMap:
-    found = _FITS[fit](labels, classes)
+    labels, fit = case.labels, _FITS[params.fit]
+    slices = labels.ndim == 3 and (params.per_slice or params.fit != "moments")
+    found = fits.slice_by_slice(fit, labels, classes) if slices else fit(labels, classes)
+    scale = params.scale
     scaled = found._replace(form=found.form / (scale * scale), reach=found.reach * scale)
     cleared = np.arange(256).astype(np.uint8)
     cleared[list(classes)] = 0

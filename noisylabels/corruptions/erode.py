@@ -17,7 +17,7 @@ Source: Huang et al. (Co-Seg), ISBI 2021, noise type I (1 to 8 px). The LA gener
 of a random edge instead, which reach further at corners than the same radius here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from noisylabels.case import Case, LabelMap
@@ -65,6 +65,12 @@ class Params:
 EXAMPLE = Params(radius_px=(1.0, 3.0))
 
 
+def scaled(params: Params, factor: float) -> Params:
+    """The parameters with every radius times ``factor``, at most 1000."""
+    px, mm = radii.scaled(params.radius_px, factor), radii.scaled(params.radius_mm, factor)
+    return replace(params, radius_px=px, radius_mm=mm)
+
+
 def corrupt(case: Case, params: Params, draws: Draws) -> LabelMap:
     """The labels of a case with its objects shrunk.
 
@@ -81,5 +87,8 @@ def corrupt(case: Case, params: Params, draws: Draws) -> LabelMap:
     """
     p = params
     classes = chosen_foreground(case, p.classes)
+    alike = radii.one_for_all(case, p.radius_px, p.radius_mm, p.granularity)
+    if alike and p.fill == "background":
+        return outlines.shrunk_alike(case.labels, classes, *alike)
     moved = radii.motion(case, classes, p.radius_px, p.radius_mm, p.granularity, p.nodes, draws)
-    return outlines.shrunk(case.labels, moved.found, moved.to(), moved.steps, p.fill)
+    return outlines.shrunk(moved.found, moved.to(), moved.steps, p.fill).reshape(case.labels.shape)

@@ -123,7 +123,12 @@ def grow(
 
 
 def shrink(
-    labels: LabelMap, ids: Ids, sources: Sources, reaches: Reaches, steps: tuple[int, int, int]
+    labels: LabelMap,
+    ids: Ids,
+    sources: Sources,
+    reaches: Reaches,
+    steps: tuple[int, int, int],
+    core: tuple[slice, slice] | None = None,
 ) -> Ints:
     """What eats away each pixel: the nearest source of its object that reaches it, of equal ones the lowest.
 
@@ -133,38 +138,50 @@ def shrink(
         sources: from :func:`shrink_sources`.
         reaches: of every source.
         steps: size of a pixel in thousandths, as in :mod:`noisylabels.geometry`.
+        core: the z and y that are wanted; all by default. The answer takes eight times the memory of the labels.
 
     Returns:
-        256 times the squared distance plus the class, the shape of the labels; ``FAR`` where nothing reaches.
+        256 times the squared distance plus the class, for the pixels of the core; ``FAR`` where nothing reaches.
     """
-    best = np.full(labels.shape, FAR)
     fast = compiled("balls")
     if fast is not None:
-        fast.shrink(best, labels, ids, sources, *reaches, *steps)
+        z, y = core or (slice(0, labels.shape[0]), slice(0, labels.shape[1]))
+        best = np.full((z.stop - z.start, y.stop - y.start, labels.shape[2]), FAR)
+        fast.shrink(best, z.start, y.start, labels, ids, sources, *reaches, *steps)
         return best
+    best = np.full(labels.shape, FAR)
     sz, sy, sx = steps
-    for n, row, first, last in _spans(labels.shape, sources, reaches):
-        owner, of_row = np.repeat(n, last - first + 1), np.repeat(row, last - first + 1)
-        x = np.arange(len(owner)) - np.repeat(np.cumsum(last - first + 1) - last - 1, last - first + 1)
-        pixel = of_row + x
-        mine = ids.reshape(-1)[pixel] == sources[owner, OWNER]
-        owner, pixel, x = owner[mine], pixel[mine], x[mine]
+    for owner, pixel, x in _reached(ids, sources, reaches):
         z, y = pixel // (labels.shape[1] * labels.shape[2]), pixel // labels.shape[2] % labels.shape[1]
         source = sources[owner].astype(np.int64)
         nearest = np.clip(x, source[:, FIRST], source[:, LAST])
         dz, dy, dx = (z - source[:, Z]) * sz, (y - source[:, Y]) * sy, (x - nearest) * sx
         key = (dz * dz + dy * dy + dx * dx) * 256 + labels[source[:, Z], source[:, Y], nearest]
         np.minimum.at(best.reshape(-1), pixel, key)
-    return best
+    return best if core is None else best[core]
 
 
 def erase(out: LabelMap, ids: Ids, sources: Sources, reaches: Reaches) -> None:
-    """Clear every pixel that a source of its own object reaches, in place; arguments as in :func:`shrink`."""
+    """Clear every pixel that a source of its own object reaches, in place; arguments as in :func:`shrink`.
+
+    Here as in :func:`grow` a source may lie beyond the frame, where the arrays are a part of a larger map.
+    """
     fast = compiled("balls")
     if fast is not None:
         fast.erase(out, ids, sources, *reaches)
-    else:
-        out[shrink(out, ids, sources, reaches, (1, 1, 1)) != FAR] = 0
+        return
+    for _, pixel, _ in _reached(ids, sources, reaches):
+        out.reshape(-1)[pixel] = 0
+
+
+def _reached(ids: Ids, sources: Sources, reaches: Reaches) -> Iterator[tuple[Ints, Ints, Ints]]:
+    """Pixels of their own object that sources reach: the source, the flat index and x of each."""
+    for n, row, first, last in _spans(ids.shape, sources, reaches):
+        length = last - first + 1
+        owner, of_row = np.repeat(n, length), np.repeat(row, length)
+        x = np.arange(len(owner)) - np.repeat(np.cumsum(length) - last - 1, length)
+        mine = ids.reshape(-1)[of_row + x] == sources[owner, OWNER]
+        yield owner[mine], (of_row + x)[mine], x[mine]
 
 
 def _pairs(shape: tuple[int, ...], face: tuple[int, ...]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:

@@ -67,6 +67,8 @@ def erase(canvas: Any, ids: Any, sources: Any, table: Any, left: Any, right: Any
 @kernel
 def shrink(
     best: Any,
+    low_z: int,
+    low_y: int,
     labels: Any,
     ids: Any,
     sources: Any,
@@ -77,22 +79,24 @@ def shrink(
     sy: int,
     sx: int,
 ) -> None:
-    """Lower every reached pixel of the source's object to the key of the source."""
-    depth, height, width = best.shape
+    """Lower every reached pixel of the source's object to the key of the source; ``best`` begins at a z and y."""
+    _, height, width = labels.shape
+    depth, rows, _ = best.shape
     out, of, origin = best.reshape(-1), ids.reshape(-1), labels.reshape(-1)
     mz, my = left.shape[1] // 2, left.shape[2] // 2
     for n in range(len(sources)):
         z, y, first, last = sources[n, 0], sources[n, 1], sources[n, 2], sources[n, 3]
         owner, t = sources[n, 8], table[n]
         home = (z * height + y) * width
-        z0, z1 = _bounds(sources[n, 4], sources[n, 5], mz, z, depth)
-        y0, y1 = _bounds(sources[n, 6], sources[n, 7], my, y, height)
+        z0, z1 = _bounds(sources[n, 4], sources[n, 5], mz, z - low_z, depth)
+        y0, y1 = _bounds(sources[n, 6], sources[n, 7], my, y - low_y, rows)
         for dz in range(z0, z1 + 1):
             for dy in range(y0, y1 + 1):
                 before = left[t, dz + mz, dy + my]
                 if before < 0:
                     continue
                 row = ((z + dz) * height + y + dy) * width
+                to = ((z - low_z + dz) * rows + y - low_y + dy) * width
                 rest = dz * sz * dz * sz + dy * sy * dy * sy
                 start = max(first - before, 0)
                 stop = min(last + right[t, dz + mz, dy + my], width - 1) + 1
@@ -100,4 +104,4 @@ def shrink(
                     if of[row + x] == owner:
                         nearest = min(max(x, first), last)
                         dx = (x - nearest) * sx
-                        out[row + x] = min(out[row + x], (rest + dx * dx) * 256 + origin[home + nearest])
+                        out[to + x] = min(out[to + x], (rest + dx * dx) * 256 + origin[home + nearest])

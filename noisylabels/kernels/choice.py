@@ -19,9 +19,14 @@ def has_numba() -> bool:
     return True
 
 
+@cache
+def _loops(kernel: str) -> ModuleType:
+    return import_module(f"noisylabels.kernels.{kernel}_numba")
+
+
 def compiled(kernel: str) -> ModuleType | None:
     """The loops in ``kernels/<kernel>_numba.py``, or None: then the twin beside them serves."""
-    return import_module(f"noisylabels.kernels.{kernel}_numba") if has_numba() else None
+    return _loops(kernel) if has_numba() else None
 
 
 def plain(array: NDArray[Any]) -> NDArray[Any]:

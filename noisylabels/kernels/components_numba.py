@@ -11,51 +11,51 @@ from numpy.typing import NDArray
 
 from noisylabels.case import LabelMap
 from noisylabels.kernels.jit import kernel
+from noisylabels.kernels.words_numba import as_words, changes
+
+_BLOCK = 4096
 
 
 @kernel
-def _end(line: LabelMap, wide: NDArray[np.uint64], x: int, value: int) -> int:
-    """Where the run of ``value`` that holds x - 1 ends: eight pixels at a time where the row allows it."""
-    pattern = np.uint64(0x0101010101010101) * np.uint64(value)
-    while x < len(line) and line[x] == value:
-        if x % 8 == 0:
-            while x < 8 * len(wide) and wide[x // 8] == pattern:
-                x += 8
-            if x < len(line) and line[x] == value:
-                x += 1
-        else:
-            x += 1
-    return x
+def _longer(runs: NDArray[np.int32]) -> NDArray[np.int32]:
+    """A copy with twice the room."""
+    longer = np.empty((2 * len(runs), 3), dtype=np.int32)
+    for i in range(len(runs)):  # a slice would do, but takes numba seven seconds to compile
+        for k in range(3):
+            longer[i, k] = runs[i, k]
+    return longer
 
 
 @kernel
 def _runs(labels: LabelMap, taken: NDArray[np.bool_]) -> Any:
     """Runs of the taken classes: (n, 3) class, first and last x; and where every row begins, (rows + 1,)."""
     depth, height, width = labels.shape
-    wide = labels.reshape(-1)[: labels.size // 8 * 8].view(np.uint64)  # used where rows hold whole words
-    words = width // 8 if width % 8 == 0 else 0
+    flat = labels.reshape(-1)
+    words = as_words(flat)
+    marks, places = np.empty(_BLOCK // 8, dtype=np.uint8), np.empty(_BLOCK + 8, dtype=np.int64)
     runs = np.empty((1024, 3), dtype=np.int32)
     begin = np.zeros(depth * height + 1, dtype=np.int64)
-    n = 0
-    for row in range(depth * height):
-        line = labels[row // height, row % height]
-        if n + width > len(runs):
-            wider = np.empty((2 * len(runs) + width, 3), dtype=np.int32)
-            for i in range(n):
-                for k in range(3):
-                    wider[i, k] = runs[i, k]
-            runs = wider
-        x = 0
-        while x < width:
-            value = line[x]
-            start = x
-            x = _end(line, wide[row * words : (row + 1) * words], x + 1, value)
-            if taken[value]:
-                runs[n, 0] = value
-                runs[n, 1] = start
-                runs[n, 2] = x - 1
+    n, row, at = 0, 0, 0
+    for first in range(0, len(flat), _BLOCK):
+        last = min(first + _BLOCK, len(flat))
+        count = changes(flat, words, first, last, marks, places)
+        if last == len(flat):
+            places[count] = last
+            count += 1
+        for i in range(count):
+            end, value = places[i], flat[at]
+            while at < end and taken[value]:
+                while at >= (row + 1) * width:
+                    row += 1
+                    begin[row] = n
+                if n == len(runs):
+                    runs = _longer(runs)
+                stop = min(end, (row + 1) * width)
+                runs[n, 0], runs[n, 1], runs[n, 2] = value, at - row * width, stop - 1 - row * width
                 n += 1
-        begin[row + 1] = n
+                at = stop
+            at = end
+    begin[row + 1 :] = n
     return runs[:n], begin
 
 
@@ -115,18 +115,25 @@ def _numbered(labels: LabelMap, taken: NDArray[np.bool_]) -> Any:
 
 
 @kernel
+def numbers(ids: Any, runs: Any, begin: Any, objects: Any, start: int) -> None:
+    """Write the number of its component to every pixel of the rows from ``start`` on."""
+    for row in range(len(ids)):
+        line = ids[row]
+        for i in range(begin[start + row], begin[start + row + 1]):
+            for x in range(runs[i, 1], runs[i, 2] + 1):
+                line[x] = objects[i]
+
+
+@kernel
 def components(labels: LabelMap, taken: NDArray[np.bool_]) -> Any:
     """Ids (Z, Y, X) int32 from 1 on, and the class of every component."""
     runs, begin, number, count = _numbered(labels, taken)
-    depth, height, _ = labels.shape
+    depth, height, width = labels.shape
     ids = np.zeros(labels.shape, dtype=np.int32)
     classes = np.empty(count, dtype=np.uint8)
-    for row in range(depth * height):
-        line = ids[row // height, row % height]
-        for i in range(begin[row], begin[row + 1]):
-            for x in range(runs[i, 1], runs[i, 2] + 1):
-                line[x] = number[i] + 1
-            classes[number[i]] = runs[i, 0]
+    for i in range(len(runs)):
+        classes[number[i]] = runs[i, 0]
+    numbers(ids.reshape((depth * height, width)), runs, begin, number + 1, 0)
     return ids, classes
 
 

@@ -1,4 +1,4 @@
-"""Paint filled ellipses and ellipsoids, row by row."""
+"""Paint filled ellipses and ellipsoids, row by row, and sum over the contours that they are fitted to."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noisylabels.case import LabelMap
-from noisylabels.kernels.choice import compiled
+from noisylabels.geometry import Ints, outline
+from noisylabels.kernels.choice import compiled, plain
+from noisylabels.kernels.components import RunTable, numbers
 
 Floats = NDArray[np.float64]
 
@@ -19,34 +21,39 @@ class Ellipses(NamedTuple):
         centre: (n, D), in pixels and axis order.
         form: symmetric positive definite, (n, D, D).
         reach: half the side of the bounding box along every axis, (n, D).
+        slices: where the canvas has an axis more than D: the slice of each one along axis 0, (n,) int64.
     """
 
     classes: NDArray[np.uint8]
     centre: Floats
     form: Floats
     reach: Floats
+    slices: Ints
 
 
 def paint(canvas: LabelMap, ellipses: Ellipses) -> LabelMap:
     """Paint in ascending order of the class over a canvas, clipped to the frame.
 
     A canvas pixel of a higher class lies above the ellipse and stays, and so does ``IGNORE``: the result is
-        the
-    highest class of all that cover a pixel.
+    the highest class of all that cover a pixel.
 
     Args:
         canvas: classes, (Y, X) or (Z, Y, X); not changed.
-        ellipses: D as the canvas has axes.
+        ellipses: D as the canvas has axes, or one less.
     """
     volume = canvas.reshape((-1, *canvas.shape[-2:])).copy()
-    count, missing = len(ellipses.classes), 3 - canvas.ndim
+    count, missing = len(ellipses.classes), 3 - ellipses.centre.shape[1]
     centre, reach, form = np.zeros((count, 3)), np.zeros((count, 3)), np.zeros((count, 3, 3))
     centre[:, missing:], reach[:, missing:] = ellipses.centre, ellipses.reach
     form[:, missing:, missing:] = ellipses.form
+    if missing:
+        centre[:, 0] = ellipses.slices
     # One row more on both sides: the bound may be rounded, the quadratic below decides.
     end = np.array(volume.shape, dtype=np.float64)
     low = np.clip(np.ceil(centre - reach) - 1, 0, end).astype(np.int64)
     high = np.clip(np.floor(centre + reach) + 1, -1, end - 1).astype(np.int64)
+    if missing:
+        low[:, 0] = high[:, 0] = ellipses.slices
     fast = compiled("ellipses")
     if fast is not None:
         fast.paint(volume, ellipses.classes, centre, form, low, high)
@@ -91,3 +98,34 @@ def _paint(
         change -= np.bincount((row + last.astype(np.int64))[mine] + 1, minlength=flat.size + 1)
         covered = np.cumsum(change[:-1]) > 0
         flat[covered & (flat < value)] = value  # IGNORE is 255, above every class
+
+
+DEGREES = tuple((i, j) for i in range(5) for j in range(5 - i))
+"""The powers of x and y that are summed over contours."""
+
+
+def contour_sums(labels: LabelMap, table: RunTable, origin: Ints) -> Ints:
+    """Exact sums of x**i y**j over the contour pixels of every object, for i + j <= 4.
+
+    Contour pixels have a face neighbour outside the object or lie on the frame.
+
+    Args:
+        labels: (Y, X).
+        table: the runs of its objects.
+        origin: the pixel (y, x) from which x and y are counted, (n, 2).
+
+    Returns:
+        (n, 15), in the order of ``DEGREES``.
+    """
+    sums = np.zeros((len(origin), len(DEGREES)), dtype=np.int64)
+    fast = compiled("ellipses")
+    if fast is not None:
+        fast.contour_sums(plain(labels), *table, origin, sums)
+        return sums
+    ids = numbers(table, slice(0, len(labels)), labels.shape[1])
+    y, x = np.nonzero(outline(np.pad(ids, 1))[1:-1, 1:-1] & (ids > 0))
+    owner = ids[y, x].astype(np.int64) - 1
+    y, x = y - origin[owner, 0], x - origin[owner, 1]
+    for k, (i, j) in enumerate(DEGREES):
+        np.add.at(sums[:, k], owner, x**i * y**j)
+    return sums

@@ -1,4 +1,4 @@
-"""Compiled loop of :mod:`noisylabels.kernels.ellipses`."""
+"""Compiled loops of :mod:`noisylabels.kernels.ellipses`."""
 
 from typing import Any
 
@@ -32,3 +32,28 @@ def paint(volume: LabelMap, classes: Any, centre: Any, form: Any, low: Any, high
                 for x in range(int(first), int(last) + 1):
                     if line[x] < value:  # IGNORE is 255, above every class
                         line[x] = value
+
+
+@kernel
+def contour_sums(labels: Any, runs: Any, begin: Any, objects: Any, origin: Any, sums: Any) -> None:
+    """Add up x**i y**j over the contour pixels; a neighbour of the same class belongs to the same object."""
+    height = len(labels)
+    for row in range(height):
+        above, below = labels[max(row - 1, 0)], labels[min(row + 1, height - 1)]
+        open_above, open_below = row == 0, row == height - 1
+        for run in range(begin[row], begin[row + 1]):
+            value, first, last, k = runs[run, 0], runs[run, 1], runs[run, 2], objects[run] - 1
+            y = row - origin[k, 0]
+            for at in range(first, last + 1):
+                inside = not open_above and not open_below and above[at] == value and below[at] == value
+                if inside and at != first and at != last:
+                    continue
+                x = at - origin[k, 1]
+                left, n = np.int64(1), 0
+                for i in range(5):
+                    term = left
+                    for _ in range(5 - i):
+                        sums[k, n] += term
+                        term *= y
+                        n += 1
+                    left *= x

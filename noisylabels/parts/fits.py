@@ -11,19 +11,45 @@ over that of the object, for a bar of 20 x 120 px and for a V of two strokes of 
 Only + - * / sqrt in a fixed order, on all objects at once: no eigenvalue routine, no BLAS.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from noisylabels.case import LabelMap
-from noisylabels.geometry import Ints, outline
 from noisylabels.kernels.boxes import smallest_boxes
-from noisylabels.kernels.components import components
+from noisylabels.kernels.components import component_runs
 from noisylabels.kernels.components import moments as exact_moments
-from noisylabels.kernels.ellipses import Ellipses
+from noisylabels.kernels.ellipses import DEGREES, Ellipses, contour_sums
+from noisylabels.kernels.hulls import row_ends
 
 Floats = NDArray[np.float64]
+
+Fit: TypeAlias = Callable[[LabelMap, Sequence[int], int], Ellipses]
+"""Ellipses around the components of some classes; several slices may lie below each other in one plane, with an
+empty row after each: then the number of rows from one slice to the next is given, else 0."""
+
+_ROWS = 2**15
+"""So many rows at most lie below each other: sums of their squares stay exact in floats."""
+
+
+def slice_by_slice(fit: Fit, labels: LabelMap, classes: Sequence[int]) -> Ellipses:
+    """Ellipses of the components of every slice.
+
+    Args:
+        fit: how they are fitted.
+        labels: (Z, Y, X).
+        classes: the classes whose components are wanted.
+    """
+    depth, height, width = labels.shape
+    many = max(1, _ROWS // (height + 1))
+    found = []
+    for first in range(0, depth, many):
+        below = np.pad(labels[first : first + many], ((0, 0), (0, 1), (0, 0))).reshape(-1, width)
+        part = fit(below, classes, height + 1)
+        found.append(part._replace(slices=part.slices + first))
+    return Ellipses(*(np.concatenate(each) for each in zip(*found, strict=True)))
 
 
 def _inverse(m: Floats) -> Floats:
@@ -42,7 +68,7 @@ def _inverse(m: Floats) -> Floats:
     return np.stack([np.stack([cell / det for cell in row], axis=1) for row in rows], axis=1)
 
 
-def from_moments(labels: LabelMap, classes: Sequence[int]) -> Ellipses:
+def from_moments(labels: LabelMap, classes: Sequence[int], rows: int = 0) -> Ellipses:
     """For every component the ellipse (3-D: ellipsoid) with the same centre and second moments.
 
     A solid ellipse of half axis a has the variance a**2 / (D + 2) along it, so the ellipse is
@@ -52,6 +78,7 @@ def from_moments(labels: LabelMap, classes: Sequence[int]) -> Ellipses:
     Args:
         labels: (Y, X) or (Z, Y, X).
         classes: the classes whose components are wanted.
+        rows: from one slice to the next, where slices lie below each other; else 0.
     """
     found = exact_moments(labels, classes)
     ndim = labels.ndim
@@ -65,18 +92,10 @@ def from_moments(labels: LabelMap, classes: Sequence[int]) -> Ellipses:
     m = second / found.pixels[:, None, None] - mean[:, :, None] * mean[:, None, :] + np.eye(ndim) / 12
     m = m * (ndim + 2)
     reach = np.sqrt(np.stack([m[:, i, i] for i in range(ndim)], axis=1))
-    return Ellipses(found.classes, origin + mean, _inverse(m), reach)
-
-
-def _power_sums(owner: Ints, y: Ints, x: Ints, count: int) -> dict[tuple[int, int], Ints]:
-    """Exact sums of x**i y**j over the points of every owner, for i + j <= 4."""
-    sums = {}
-    for i in range(5):
-        for j in range(5 - i):
-            total = np.zeros(count, dtype=np.int64)
-            np.add.at(total, owner, x**i * y**j)
-            sums[i, j] = total
-    return sums
+    slices = np.zeros_like(found.pixels)
+    if rows:
+        slices, origin[:, 0] = origin[:, 0] // rows, origin[:, 0] % rows
+    return Ellipses(found.classes, origin + mean, _inverse(m), reach, slices)
 
 
 def _solve(matrix: list[list[Floats]], right: list[Floats]) -> list[Floats]:
@@ -124,8 +143,8 @@ def _conics(sums: dict[tuple[int, int], Floats]) -> tuple[list[Floats], Floats, 
     return _solve(matrix, [line[5] for line in half]), cx, cy
 
 
-def from_contour(labels: LabelMap, classes: Sequence[int]) -> Ellipses:
-    """For every component of a 2-D map the ellipse fitted to its contour pixels by algebraic least squares.
+def from_contour(labels: LabelMap, classes: Sequence[int], rows: int = 0) -> Ellipses:
+    """For every component of a plane the ellipse fitted to its contour pixels by algebraic least squares.
 
     Contour pixels have a face neighbour outside the component or lie on the frame. A component with fewer
     than six of them, or whose best conic is no ellipse, takes the ellipse of its moments. The ellipses
@@ -134,19 +153,18 @@ def from_contour(labels: LabelMap, classes: Sequence[int]) -> Ellipses:
     Args:
         labels: (Y, X).
         classes: the classes whose components are wanted.
+        rows: from one slice to the next, where slices lie below each other; else 0.
     """
-    plain = from_moments(labels, classes)
-    ids, _ = components(labels, classes)
-    edge = outline(np.pad(ids, 1))[1:-1, 1:-1] & (ids > 0)
-    y, x = np.nonzero(edge)
-    owner = ids[y, x].astype(np.int64) - 1
+    plain = from_moments(labels, classes, rows)
     origin = np.floor(plain.centre).astype(np.int64)
-    exact = _power_sums(owner, y - origin[owner, 0], x - origin[owner, 1], len(plain.classes))
+    at = origin + np.stack([plain.slices * rows, np.zeros_like(plain.slices)], axis=1)
+    exact = contour_sums(labels, component_runs(labels, classes)[0], at)
     # Scaled by a power of two near the object's size, so that no term drowns another; this rounds nothing.
     _, exponent = np.frexp(np.maximum(plain.reach[:, 0], plain.reach[:, 1]))
     unit = np.ldexp(1.0, exponent)
     sums = {
-        (i, j): np.ldexp(total.astype(np.float64), -(i + j) * exponent) for (i, j), total in exact.items()
+        (i, j): np.ldexp(exact[:, k].astype(np.float64), -(i + j) * exponent)
+        for k, (i, j) in enumerate(DEGREES)
     }
     with np.errstate(all="ignore"):  # a degenerate contour gives no finite conic; `good` leaves it out
         (a, b, c), cx, cy = _conics(sums)
@@ -154,24 +172,33 @@ def from_contour(labels: LabelMap, classes: Sequence[int]) -> Ellipses:
         det = (a * c - b * b / 4) * (unit * unit)
         reach = np.sqrt(np.stack([a / det, c / det], axis=1)) * unit[:, None] * unit[:, None]
         centre = origin + np.stack([cy * unit, cx * unit], axis=1)
-        good = (exact[0, 0] >= 6) & (det > 0) & (a > 0) & np.isfinite(reach + centre).all(axis=1)
+        good = (exact[:, 0] >= 6) & (det > 0) & (a > 0) & np.isfinite(reach + centre).all(axis=1)
     return Ellipses(
         plain.classes,
         np.where(good[:, None], centre, plain.centre),
         np.where(good[:, None, None], form / (unit * unit)[:, None, None], plain.form),
         np.where(good[:, None], reach, plain.reach),
+        plain.slices,
     )
 
 
-def from_box(labels: LabelMap, classes: Sequence[int]) -> Ellipses:
-    """For every component of a 2-D map the ellipse that touches the sides of its smallest rotated box.
+def from_box(labels: LabelMap, classes: Sequence[int], rows: int = 0) -> Ellipses:
+    """For every component of a plane the ellipse that touches the sides of its smallest rotated box.
 
     Args:
         labels: (Y, X).
         classes: the classes whose components are wanted.
+        rows: from one slice to the next, where slices lie below each other; else 0.
     """
-    ids, of_class = components(labels, classes)
-    side, extent = smallest_boxes(ids, len(of_class))
+    table, of_class = component_runs(labels, classes)
+    owner = table.objects.astype(np.int64) - 1
+    row = np.repeat(np.arange(len(table.begin) - 1), np.diff(table.begin))
+    slices = np.zeros(len(of_class), dtype=np.int64)
+    if rows:
+        slices[owner], row = row // rows, row % rows
+    first, last = table.runs[:, 1].astype(np.int64), table.runs[:, 2].astype(np.int64)
+    corners = (np.tile(owner, 2), np.concatenate([row, row + 1]), np.tile(first, 2), np.tile(last + 1, 2))
+    side, extent = smallest_boxes(row_ends(*corners, len(of_class)))
     length = (side * side).sum(axis=1).astype(np.float64)
     along, across = side.astype(np.float64), np.stack([-side[:, 1], side[:, 0]], axis=1).astype(np.float64)
     middle = (extent[:, :, 0] + extent[:, :, 1]) / 4
@@ -181,4 +208,4 @@ def from_box(labels: LabelMap, classes: Sequence[int]) -> Ellipses:
     form = sum(o / (h * h)[:, None, None] for o, h in zip(outer, half.T, strict=True))
     spread = sum(o * ((h / length) * (h / length))[:, None, None] for o, h in zip(outer, half.T, strict=True))
     reach = np.sqrt(np.stack([spread[:, 0, 0], spread[:, 1, 1]], axis=1))
-    return Ellipses(of_class, centre, form, reach)
+    return Ellipses(of_class, centre, form, reach, slices)

@@ -28,6 +28,10 @@ from noisylabels.transition import Matrix, flip
 Unit: TypeAlias = Literal["pixel", "component", "class_region", "case"]
 
 
+_BLOCK = 1 << 20
+"""So many pixels are flipped at once."""
+
+
 def check_rate(rate: float) -> None:
     """Refuse a rate outside 0 .. 1.
 
@@ -88,7 +92,14 @@ def flip_units(labels: LabelMap, matrix: Matrix, unit: Unit, draws: Draws) -> La
     stream = draws.at("flip")
     size = len(matrix)
     if unit == "pixel":
-        return pixels.flip_pixels(labels, matrix, stream.words(labels.shape))
+        flat = np.ascontiguousarray(labels).reshape(-1)
+        out = np.empty_like(flat)
+        for start in range(
+            0, flat.size, _BLOCK
+        ):  # eight bytes a word: a large volume has no room for all at once
+            part = flat[start : start + _BLOCK]
+            out[start : start + _BLOCK] = pixels.flip_pixels(part, matrix, stream.words(part.size))
+        return out.reshape(labels.shape)
     if unit == "component":
         ids, classes = components(labels, range(1, size))
         true = np.concatenate([np.zeros(1, dtype=np.uint8), classes])

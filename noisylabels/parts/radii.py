@@ -4,7 +4,6 @@ What is drawn is a number between 0 and 1 for each object, side or control point
 so a larger range moves every outline further in the same way.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -14,7 +13,8 @@ from noisylabels.case import Case
 from noisylabels.draws import Draws
 from noisylabels.errors import UsageError
 from noisylabels.geometry import steps_mm, steps_px
-from noisylabels.parts.outlines import Field, Floats, Objects, PerObject, PerSide, Radii, objects
+from noisylabels.parts.outlines import Traced, traced
+from noisylabels.parts.reaches import Field, Floats, PerObject, PerSide, Radii
 
 Granularity: TypeAlias = Literal["object", "direction", "local"]
 Range: TypeAlias = tuple[float, float]
@@ -32,6 +32,11 @@ def check_radius(px: Range | None, mm: Range | None, default: Range) -> Range | 
         if given is not None and not (len(given) == 2 and 0 <= given[0] <= given[1] <= 1000):
             raise UsageError(f"A radius range is two numbers with 0 <= low <= high <= 1000, not {given}.")
     return default if px is None and mm is None else px
+
+
+def scaled(given: Range | None, factor: float) -> Range | None:
+    """A range of radii times a factor from 0 on, at most 1000."""
+    return None if given is None else (min(given[0] * factor, 1000.0), min(given[1] * factor, 1000.0))
 
 
 def check_shape(granularity: str, nodes: int) -> None:
@@ -62,7 +67,39 @@ def in_thousandths(case: Case, px: Range | None, mm: Range | None) -> tuple[Rang
             )
         low, high = mm
         steps = steps_mm(case.spacing)
-    return (float(np.rint(low * 1000)), float(np.rint(high * 1000))), steps
+    return (float(round(low * 1000)), float(round(high * 1000))), steps
+
+
+def one_for_all(
+    case: Case, px: Range | None, mm: Range | None, granularity: Granularity
+) -> tuple[int, tuple[int, ...]] | None:
+    """The radius if it is the same for all objects, whatever is drawn, and the size of a pixel; thousandths.
+
+    Returns:
+        Both, or None where objects or places may differ.
+
+    Raises:
+        UsageError: millimetres are asked for, and the case has no spacing.
+    """
+    if granularity != "object":
+        return None
+    (low, high), steps = in_thousandths(case, px, mm)
+    return (int(low), steps) if low == high else None
+
+
+def control_points(
+    shape: tuple[int, ...], steps: tuple[int, ...], nodes: int
+) -> tuple[tuple[int, ...], float]:
+    """How many control points of a field lie along every axis, and how far they are apart.
+
+    Args:
+        shape: of the frame.
+        steps: size of a pixel along every axis, thousandths.
+        nodes: how many there are along the longest side.
+    """
+    lengths = [(size - 1) * step for size, step in zip(shape, steps, strict=True)]
+    gap = max(max(lengths), 1) / (nodes - 1)
+    return tuple(int(length / gap) + 2 for length in lengths), gap
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +113,7 @@ class Motion:
         steps: size of a pixel along every axis, thousandths.
     """
 
-    found: Objects
+    found: Traced
     radii: Floats
     gap: float
     steps: tuple[int, ...]
@@ -91,7 +128,7 @@ class Motion:
 
 def motion(
     case: Case,
-    classes: Sequence[int],
+    classes: tuple[int, ...],
     px: Range | None,
     mm: Range | None,
     granularity: Granularity,
@@ -117,11 +154,11 @@ def motion(
     (low, high), steps = in_thousandths(case, px, mm)
     shape, gap = case.labels.shape, 0.0
     components_differ = granularity == "direction" or (granularity == "object" and (apart or low < high))
-    found = objects(case, classes, components_differ)
+    found = traced(case, classes, components_differ)
     if granularity == "local":
-        lengths = [(size - 1) * step for size, step in zip(shape, steps, strict=True)]
-        gap = max(max(lengths), 1) / (nodes - 1)
-        shape = tuple(int(length / gap) + 2 for length in lengths)
+        shape, gap = control_points(shape, steps, nodes)
     else:
         shape = (len(found.classes),) if granularity == "object" else (len(found.classes), len(steps), 2)
+    if low == high:  # whatever is drawn
+        return Motion(found, np.full(shape, low), gap, steps)
     return Motion(found, np.floor(low + (high - low) * draws.at("radius").uniform(shape)), gap, steps)

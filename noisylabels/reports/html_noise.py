@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from math import floor
 
 import numpy as np
+from numpy.typing import NDArray
 
 from noisylabels.case import Case
 from noisylabels.catalogue import MODES
 from noisylabels.metrics.noise import DEFINITIONS, PooledNoise
-from noisylabels.recipe import Recipe
+from noisylabels.recipe import OneOf, Recipe, Step
 from noisylabels.reports.figures import histogram, interval
 from noisylabels.reports.html_pieces import escape, matrix, notes, percent, section
+from noisylabels.steps import NOTHING
 from noisylabels.store.dataset import Dataset
 
 PAIRS = ("different", "same")
@@ -42,29 +44,50 @@ def requested_transition(recipe: Recipe, classes: Sequence[str]) -> list[list[fl
     """The matrix that a recipe asks for, where its modes have one.
 
     A mode that flips classes offers ``requested_transition(case, params) -> (K, K)``; cases that the
-    fraction leaves alone count as unflipped, several steps multiply.
+    fraction leaves alone count as unflipped, several steps multiply, choices per case are weighted means.
 
     Args:
         recipe: what was asked for.
         classes: K names.
 
     Returns:
-        K rows that sum to 1; None when a step has no matrix or its mode is not installed.
+        K rows that sum to 1; None when a step has no matrix or its mode is not installed, or when the recipe
+        asks for a number of cases, for single objects or classes, or for a measured target.
     """
+    chosen = recipe.selection
+    if chosen.text not in ("", f"fraction {chosen.fraction:g}") or recipe.target:
+        return None
     case = Case(case_id="any", labels=np.zeros((1, 1), np.uint8), classes=tuple(classes))
     total = np.eye(len(classes))
-    known = {name.replace("_", "-") for name in MODES.names()}
     for step in recipe.steps:
-        if step.mode.replace("_", "-") not in known:
+        one = _requested(step, case)
+        if one is None:
             return None
-        module = MODES.load(step.mode)
-        written = getattr(module, "requested_transition", None)
-        if written is None:
-            return None
-        one = np.asarray(written(case, step.params_for(module)), dtype=np.float64)
         total = (total[:, :, None] * one[None, :, :]).sum(axis=1)
-    mixed = (1 - recipe.fraction) * np.eye(len(classes)) + recipe.fraction * total
+    mixed = (1 - chosen.fraction) * np.eye(len(classes)) + chosen.fraction * total
     return [[float(v) for v in row] for row in mixed]
+
+
+def _requested(step: Step | OneOf, case: Case) -> NDArray[np.float64] | None:
+    """The matrix of one step, or the weighted mean of its options."""
+    if isinstance(step, OneOf):
+        found = [_requested(option.step, case) for option in step.options]
+        if step.per != "case":
+            return None
+        total = sum(step.weights)
+        mean = np.zeros((case.num_classes, case.num_classes))
+        for weight, one in zip(step.weights, found, strict=True):
+            if one is None:
+                return None
+            mean += weight / total * one
+        return mean
+    if step.mode == NOTHING:
+        return np.eye(case.num_classes)
+    if step.mode.replace("_", "-") not in MODES.names():
+        return None
+    module = MODES.load(step.mode)
+    written = getattr(module, "requested_transition", None)
+    return None if written is None else np.asarray(written(case, step.params_for(module)), dtype=np.float64)
 
 
 def _dice(noisy: Dataset, noise: PooledNoise) -> str:

@@ -56,6 +56,21 @@ def size_to_show(shape: tuple[int, ...]) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
+def pixels_to_show(case: Case, at: int | None = None) -> NDArray[np.uint8]:
+    """The image of a case as 8-bit values: three channels as colours (Y, X, 3), else the first one (Y, X).
+
+    Args:
+        case: other than 8-bit values show their 1 to 99 % range; a case without an image gives an even grey.
+        at: slice of a volume; None for a 2-D case.
+    """
+    pixels = np.full((1, *case.labels.shape), 96, np.uint8) if case.image is None else case.image
+    pixels = pixels if at is None else pixels[:, at]
+    if pixels.dtype != np.uint8:
+        low, high = np.percentile(pixels, [1, 99])
+        pixels = (np.clip((pixels - low) / max(float(high - low), 1e-9), 0, 1) * 255).astype(np.uint8)
+    return np.ascontiguousarray(np.moveaxis(pixels, 0, -1) if len(pixels) == 3 else pixels[0])
+
+
 def image_picture(case: Case, at: int | None = None) -> str:
     """The image of a case; volumes show one slice, and other than 8-bit values their 1 to 99 % range.
 
@@ -65,14 +80,8 @@ def image_picture(case: Case, at: int | None = None) -> str:
     """
     from PIL import Image
 
-    pixels = np.full((1, *case.labels.shape), 96, np.uint8) if case.image is None else case.image
-    pixels = pixels if at is None else pixels[:, at]
-    if pixels.dtype != np.uint8:
-        low, high = np.percentile(pixels, [1, 99])
-        pixels = (np.clip((pixels - low) / max(float(high - low), 1e-9), 0, 1) * 255).astype(np.uint8)
-    colour = len(pixels) == 3
-    picture = Image.fromarray(np.ascontiguousarray(np.moveaxis(pixels, 0, -1) if colour else pixels[0]))
-    picture = picture.resize(size_to_show(pixels.shape), Image.Resampling.LANCZOS)
+    pixels = pixels_to_show(case, at)
+    picture = Image.fromarray(pixels).resize(size_to_show(pixels.shape[:2]), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     picture.save(
         buffer, format="JPEG", quality=88, subsampling=0

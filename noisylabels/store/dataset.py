@@ -4,11 +4,11 @@
                 imagesTr/<case>_0000.<ext>  labelsTr/<case>.<ext>     training and validation cases
                 imagesTs/<case>_0000.<ext>  labelsTs/<case>.<ext>     test cases
                 readers/<reader>/<case>.<ext>                         other label maps of the same image
-    <noisy>/    dataset.json  cases.csv  recipe.toml  labelsTr/<case>.<ext>     images and the rest stay in
-    the parent
+                scores/<reader>/<case>_0000.<ext> ...                 how sure a model is of every class, 0 to 255
+    <noisy>/    dataset.json  cases.csv  recipe.toml  labelsTr/<case>.<ext>
+                readers/<annotator>/<case>.<ext>                      images and the rest stay in the parent
 
-What is loaded is checked against its digest, so a file that was damaged or edited is noticed where it is
-used.
+What is loaded is checked against its digest: a file that was damaged or edited is noticed where it is used.
 """
 
 import os
@@ -29,7 +29,7 @@ from noisylabels.store.entries import CaseEntry, cases_from_csv, dataset_digest
 from noisylabels.store.files import image_names, read_image, read_labels
 from noisylabels.store.index import DatasetInfo
 from noisylabels.store.splits import PARTS, Split
-from noisylabels.store.write import write_folder
+from noisylabels.store.write import score_files, write_folder
 
 
 def write_dataset(
@@ -202,13 +202,16 @@ class Dataset:
             raise unknown("part of a split", part, PARTS)
         return sorted(self.splits[name].parts.get(part, ()))
 
-    def load(self, case_id: str, image: bool = True) -> Case:
+    def load(self, case_id: str, image: bool = True, readers: bool = True, scores: bool = False) -> Case:
         """Read one case, checked against its digests.
 
         Args:
             case_id: a case of this dataset or, for a noisy one, of its parent: what has no noisy labels
                 (validation and test cases) comes with the parent's clean ones.
             image: whether to read the image too.
+            readers: whether to read the readers' labels too: of a noisy dataset with annotators these, else
+                the parent's.
+            scores: whether to read the scores of readers too.
 
         Raises:
             UsageError: there is no such case.
@@ -217,7 +220,7 @@ class Dataset:
         if case_id not in self.entries:
             if not self.parent:
                 raise unknown("case", case_id, self.entries)
-            return self.parent.load(case_id, image)
+            return self.parent.load(case_id, image, readers, scores)
         entry = self.entries[case_id]
         home = self.clean
         source = home.entries[case_id]
@@ -229,7 +232,8 @@ class Dataset:
             image=home._image(source) if image else None,
             spacing=entry.spacing,
             group=entry.group,
-            readers={k: home._labels(f"readers/{k}", source, digest) for k, digest in source.readers.items()},
+            readers=self._readers(entry) or home._readers(source) if readers else {},
+            scores={k: home._scores(source, k) for k in source.scores} if scores else {},
             notes=source.notes,
         )
 
@@ -255,6 +259,15 @@ class Dataset:
             )
         _check(path, labels, entry, digest)
         return labels
+
+    def _scores(self, entry: CaseEntry, reader: str) -> NDArray[np.uint8]:
+        paths = score_files(entry.case_id, self.info, self.path, reader)
+        scores = read_image(paths, len(entry.shape))
+        _check(paths[0], scores, entry, entry.scores[reader])
+        return scores
+
+    def _readers(self, entry: CaseEntry) -> dict[str, LabelMap]:
+        return {k: self._labels(f"readers/{k}", entry, digest) for k, digest in entry.readers.items()}
 
     def _image(self, entry: CaseEntry) -> NDArray[Any]:
         paths = self.image_paths(entry.case_id)

@@ -17,6 +17,7 @@ _COLUMNS = (
     "image_digest",
     "labels_digest",
     "readers",
+    "scores",
     "notes",
 )
 _PIXELS = "pixels_"
@@ -37,6 +38,7 @@ class CaseEntry:
         labels_digest: content digest of the labels as they are in memory, spacing included.
         pixels: how many pixels every class has, by name, and ``ignore``.
         readers: content digest of every reader's labels, by reader.
+        scores: content digest of the scores of readers that are models, by reader.
         notes: what was repaired.
         measured: the further columns as text: of a noisy dataset its noise, of a clean one what the source
             tells about the case.
@@ -51,6 +53,7 @@ class CaseEntry:
     labels_digest: str
     pixels: Mapping[str, int]
     readers: Mapping[str, str] = field(default_factory=dict)
+    scores: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     measured: Mapping[str, str] = field(default_factory=dict)
 
@@ -69,7 +72,8 @@ class CaseEntry:
             "spacing": "x".join(map(repr, self.spacing)) if self.spacing else "",
             "image_digest": self.image_digest,
             "labels_digest": self.labels_digest,
-            "readers": " ".join(f"{name}={digest}" for name, digest in sorted(self.readers.items())),
+            "readers": _pairs(self.readers),
+            **({"scores": _pairs(self.scores)} if self.scores else {}),
             "notes": _NOTE_END.join(self.notes),
             **{_PIXELS + name: str(count) for name, count in self.pixels.items()},
             **self.measured,
@@ -92,10 +96,15 @@ class CaseEntry:
             image_digest=row["image_digest"],
             labels_digest=row["labels_digest"],
             readers=dict(pair.split("=") for pair in row["readers"].split()),
+            scores=dict(pair.split("=") for pair in row.get("scores", "").split()),
             notes=tuple(note for note in row["notes"].split(_NOTE_END) if note),
             pixels={k.removeprefix(_PIXELS): int(v) for k, v in row.items() if k.startswith(_PIXELS)},
             measured={k: v for k, v in row.items() if k not in _COLUMNS and not k.startswith(_PIXELS)},
         )
+
+
+def _pairs(digests: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={digest}" for name, digest in sorted(digests.items()))
 
 
 def cases_to_csv(entries: Iterable[CaseEntry]) -> str:
@@ -139,4 +148,5 @@ def dataset_digest(entries: Iterable[CaseEntry]) -> str:
         if entry.image_digest:
             items.append((f"{entry.case_id} image", entry.image_digest))
         items += [(f"{entry.case_id} reader {name}", digest) for name, digest in entry.readers.items()]
+        items += [(f"{entry.case_id} scores {name}", digest) for name, digest in entry.scores.items()]
     return combined_digest(items)

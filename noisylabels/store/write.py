@@ -22,7 +22,9 @@ from noisylabels.store.splits import Split
 
 def count_pixels(labels: LabelMap, classes: tuple[str, ...]) -> dict[str, int]:
     """How many pixels every class has, by name, and how many have none (``ignore``)."""
-    counts = np.bincount(labels.ravel(), minlength=256)
+    counts = np.zeros(256, dtype=np.int64)
+    for part in labels:  # slice by slice: bincount makes eight bytes of one
+        counts += np.bincount(part.reshape(-1), minlength=256)
     return {**{name: int(counts[i]) for i, name in enumerate(classes)}, IGNORED: int(counts[IGNORE])}
 
 
@@ -143,6 +145,7 @@ def case_files(entry: CaseEntry, info: DatasetInfo, part: Path) -> list[Path]:
         *(part / f"images{entry.folder}" / name for name in images),
         part / f"labels{entry.folder}" / label,
         *(part / "readers" / reader / label for reader in entry.readers),
+        *(path for reader in entry.scores for path in score_files(entry.case_id, info, part, reader)),
     ]
 
 
@@ -172,6 +175,11 @@ def own_version() -> str:
         return "unknown"
 
 
+def score_files(case_id: str, info: DatasetInfo, part: Path, reader: str) -> list[Path]:
+    """The files of a reader's scores, one a class (a single colour PNG for three)."""
+    return [part / "scores" / reader / name for name in image_names(case_id, info.ending, len(info.classes))]
+
+
 def write_case(case: Case, info: DatasetInfo, part: Path) -> CaseEntry:
     """Write the files of a case as if it trained, and tell what is known of it.
 
@@ -190,17 +198,20 @@ def write_case(case: Case, info: DatasetInfo, part: Path) -> CaseEntry:
         labels_digest=content_digest(case.labels, case.spacing),
         pixels=count_pixels(case.labels, info.classes),
         readers={name: content_digest(labels, case.spacing) for name, labels in case.readers.items()},
+        scores={name: content_digest(scores, case.spacing) for name, scores in case.scores.items()},
         notes=case.notes,
         measured=case.about,
     )
     readers = {part / "readers" / name: labels for name, labels in case.readers.items()}
     maps = {part / "labelsTr": case.labels, **readers}
     with disk_errors(part):
-        for folder in (*maps, part / "imagesTr"):
+        for folder in (*maps, part / "imagesTr", *(part / "scores" / name for name in case.scores)):
             folder.mkdir(parents=True, exist_ok=True)
     write_image(part / "imagesTr", case.case_id, info.ending, image, case.spacing)
     for folder, one in maps.items():
         write_labels(folder / f"{case.case_id}{info.ending}", one, case.spacing, info.ignore)
+    for name, scores in case.scores.items():
+        write_image(part / "scores" / name, case.case_id, info.ending, scores, case.spacing)
     return entry
 
 

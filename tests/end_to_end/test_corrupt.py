@@ -2,24 +2,16 @@
 
 import json
 import tomllib
+from dataclasses import replace
 
+import numpy as np
 import pytest
-from small import small_dataset
+from mode_facts import facts
+from small import small_case, small_dataset, small_info, small_split
 
+from noisylabels import work
 from noisylabels.catalogue import MODES
-from noisylabels.phantoms import embedded, phantom_dataset
-from noisylabels.store.dataset import Dataset
-
-
-@pytest.fixture
-def few_phantoms(monkeypatch):
-    """The embedded dataset with 12 small cases instead of its usual number."""
-
-    def few(out, count, progress):
-        return phantom_dataset(out, count=12, size=(32, 40), progress=progress)
-
-    monkeypatch.setattr("noisylabels.phantoms.phantom_dataset", few)
-    assert embedded.phantom_dataset is phantom_dataset
+from noisylabels.store.dataset import Dataset, write_dataset
 
 
 def test_the_command_of_the_design_in_an_empty_folder(noisylabels, here, few_phantoms):
@@ -47,9 +39,20 @@ def test_again_says_already_there_and_changes_nothing(noisylabels, here, few_pha
     assert {p: p.stat().st_mtime_ns for p in here.rglob("*")} == before
 
 
+def dataset_for(mode, out):
+    """A small dataset of the fewest axes that the mode takes, with two readers."""
+    shape = {2: (24, 30), 3: (6, 24, 30)}[min(facts(mode).dims)]
+    cases = [small_case(i, shape=shape, channels=1) for i in range(8)]
+    with_readers = [
+        replace(case, readers={str(k): np.roll(case.labels, k, axis=-1) for k in (1, 2)}) for case in cases
+    ]
+    info = small_info(".png" if len(shape) == 2 else ".nii.gz", channels=1)
+    return write_dataset(with_readers, info, out, {"default": small_split(8)})
+
+
 @pytest.mark.parametrize("mode", MODES.names())
 def test_every_mode_runs_as_typed_and_its_recipe_makes_the_same(noisylabels, here, mode):
-    small_dataset(here / "data" / "small")
+    dataset_for(mode, here / "data" / "small")
     assert noisylabels("corrupt", "data/small", "--mode", mode, "--seed", 3).code == 0
     made = Dataset.open(here / f"small-{mode}")
     answer = noisylabels("corrupt", "data/small", "--recipe", f"small-{mode}/recipe.toml", "--out", "again")
@@ -80,11 +83,11 @@ def test_flags_reach_the_recipe(noisylabels, here):
     ]
     assert noisylabels(*words).code == 0
     recipe = tomllib.loads((here / "n" / "recipe.toml").read_text())["recipe"]
-    assert (recipe["seed"], recipe["fraction"]) == (4, 0.5)
+    assert (recipe["seed"], recipe["selection"]) == (4, {"fraction": 0.5})
     assert recipe["steps"][0]["params"]["rate"] == 0.25
     assert noisylabels("corrupt", "d", "--recipe", "n/recipe.toml", "--seed", 5, "--out", "m").code == 0
     assert Dataset.open("m").recipe.seed == 5
-    assert Dataset.open("m").recipe.fraction == 0.5
+    assert Dataset.open("m").recipe.selection.fraction == 0.5
 
 
 def test_quiet_says_nothing_but_data(noisylabels, here):
@@ -134,24 +137,22 @@ def test_modes_are_listed_and_shown(noisylabels):
 
 
 def test_phantoms_of_any_size(noisylabels, here):
-    answer = noisylabels("phantoms", "--count", 9, "--size", "32x40", "--seed", 2, "--out", "p")
+    answer = noisylabels("phantom", "--cases", 9, "--size", "32x40", "--seed", 2, "--out", "p")
     assert (answer.code, answer.out) == (0, "p\n")
     assert Dataset.open("p").load("phantom_0000").image.shape == (3, 32, 40)
 
 
 def test_an_interrupted_run_goes_on(noisylabels, here, monkeypatch):
-    from noisylabels import generate
-
     small_dataset(here / "d")
     calls = iter(range(3))
 
-    def interrupted(case, recipe, name):
+    def interrupted(case, *_):
         if next(calls, None) is None:
             raise KeyboardInterrupt
-        return case.labels
+        return work.Made(case.labels)
 
     with monkeypatch.context() as patch:
-        patch.setattr(generate, "corrupted", interrupted)
+        patch.setattr(work, "corrupted", interrupted)
         answer = noisylabels("corrupt", "d", "--mode", "symmetric", "--rate", 0)
     assert answer.code == 130
     assert answer.err.strip().endswith("noisylabels: Interrupted.")

@@ -6,71 +6,116 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from small import small_case, small_dataset, small_info
+from small import small_case, small_info, small_split
 
 from noisylabels import generate
 from noisylabels.catalogue import MODES
 from noisylabels.generate import noisy_dataset
-from noisylabels.recipe import Recipe, Step
+from noisylabels.recipe import OneOf, Option, Recipe, Selection, Step, Target
 from noisylabels.store.dataset import Dataset, write_dataset
+from noisylabels.store.work import WorkFolder
 
 COUNT = 40
-KINDS = {
-    "2-D": {"ending": ".png", "shape": (48, 60)},
-    "3-D": {"ending": ".nii.gz", "channels": 1, "shape": (12, 20, 24), "spacing": (2.0, 1.0, 1.0)},
-}
 
 
 def tree(folder):
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def recipe(fraction=0.75):
+def step(mode, **params):
+    module = MODES.load(mode)
+    return Step.of(mode, module, module.Params(**params))
+
+
+def three_steps(fraction=0.75):
     """Three steps, so that addresses of steps matter too."""
-    steps = [
-        ("symmetric", {"rate": 0.1, "unit": "pixel"}),
-        ("asymmetric", {"rate": 0.5, "unit": "component"}),
-        ("boundary", {}),
-    ]
-    modules = [(name, MODES.load(name), params) for name, params in steps]
-    return Recipe(11, tuple(Step.of(name, m, m.Params(**params)) for name, m, params in modules), fraction)
+    steps = (
+        step("symmetric", rate=0.1, unit="pixel"),
+        step("asymmetric", rate=0.5, unit="component"),
+        step("boundary"),
+    )
+    return Recipe(11, steps, Selection(fraction))
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def clean(request, tmp_path_factory):
-    return small_dataset(
-        tmp_path_factory.mktemp(request.param) / "d", count=COUNT, ignore=True, **KINDS[request.param]
+def every_layer(fraction=0.75):
+    """Choices per object, shared draws, classes and objects of their own, annotators, and a solved strength."""
+    flips = step("asymmetric", rate=0.2, unit="pixel", background=False)
+    options = (
+        Option(0.5, flips),
+        Option(0.3, step("dilate", radius_px=(1.0, 3.0))),
+        Option(0.2, Step.nothing()),
+    )
+    return Recipe(
+        11,
+        (OneOf(options, "object"), step("symmetric", rate=0.05, unit="pixel")),
+        Selection(fraction, by="group", per_class=True, objects=0.8),
+        annotators=2,
+        share="segment",
+        segment=(2, 3),
+        target=Target("dice", (0.6, 0.95)),
     )
 
 
+PLANE = {"ending": ".png", "shape": (48, 60)}
+VOLUME = {"ending": ".nii.gz", "channels": 1, "shape": (12, 20, 24), "spacing": (2.0, 1.0, 1.0)}
+KINDS = {
+    "2-D": (PLANE, COUNT, three_steps),
+    "3-D": (VOLUME, COUNT, three_steps),
+    "layers": ({"ending": ".png", "shape": (24, 30)}, 20, every_layer),
+}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def want(clean):
+def recipe(kind):
+    return KINDS[kind][2]
+
+
+@pytest.fixture(scope="module")
+def clean(kind, tmp_path_factory):
+    """Cases in groups of five."""
+    options, count, _ = KINDS[kind]
+    options = dict(options)
+    ending, channels = options.pop("ending"), options.get("channels", 3)
+    cases = (replace(small_case(i, ignore=True, **options), group=f"group {i // 5}") for i in range(count))
+    out = tmp_path_factory.mktemp(kind) / "d"
+    return write_dataset(cases, small_info(ending, channels), out, {"default": small_split(count)})
+
+
+@pytest.fixture(scope="module")
+def want(clean, recipe):
     """The files of one undisturbed run."""
     return tree(noisy_dataset(clean, recipe(), clean.path.parent / "want").path)
 
 
-def test_two_workers(clean, want, tmp_path_factory):
+def test_two_workers(clean, recipe, want):
     two = noisy_dataset(clean, recipe(), clean.path.parent / "two", jobs=2)
     assert tree(two.path) == want
 
 
-def test_reversed_order(clean, want, monkeypatch):
+def test_reversed_order(clean, recipe, want, monkeypatch):
     in_order = generate.map_cases
-    monkeypatch.setattr(generate, "map_cases", lambda fn, ids, jobs: in_order(fn, list(ids)[::-1], jobs))
+    monkeypatch.setattr(generate, "map_cases", lambda fn, ids, *how: in_order(fn, list(ids)[::-1], *how))
     assert tree(noisy_dataset(clean, recipe(), clean.path.parent / "reversed").path) == want
 
 
-def test_a_subset(clean, want):
-    """A dataset of every third case: what its cases become does not depend on the others that there were."""
+def test_a_subset(clean, recipe, want):
+    """A dataset of every third group: what its cases become does not depend on the others that there were."""
     full = Dataset.open(clean.path.parent / "want")
-    kept = clean.ids("train")[::3]
+    groups = sorted({clean.entries[case_id].group for case_id in clean.ids("train")})[::3]
+    kept = [case_id for case_id in clean.ids("train") if clean.entries[case_id].group in groups]
     ending = clean.info.ending
     some = write_dataset(
-        [clean.load(case_id) for case_id in kept],
+        [clean.load(case_id) for case_id in clean.ids() if clean.entries[case_id].group in groups],
         clean.info,
         clean.path.parent / "some",
         {"default": {"train": kept}},
@@ -79,7 +124,9 @@ def test_a_subset(clean, want):
     whole = noisy_dataset(clean, recipe(fraction=1.0), clean.path.parent / "whole")
     for case_id in kept:
         assert noisy.entries[case_id].labels_digest == whole.entries[case_id].labels_digest
-        if full.entries[case_id].measured["chosen"] == "yes":
+        names = clean.info.classes[1:]
+        row = full.entries[case_id].measured
+        if all(row.get(f"chosen_{name}", row["chosen"]) == "yes" for name in names):
             assert noisy.entries[case_id].labels_digest == full.entries[case_id].labels_digest
         label = f"labelsTr/{case_id}{ending}"
         assert (noisy.path / label).read_bytes() == (whole.path / label).read_bytes()
@@ -98,10 +145,10 @@ if __name__ == "__main__":
 """
 
 
-def _start(folder, clean, out, jobs):
+def _start(folder, clean, recipe, out, jobs):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     (folder / "driver.py").write_text(DRIVER)
-    (folder / "recipe.toml").write_text(recipe().to_toml())
+    (folder / "recipe.toml").write_text(recipe.to_toml())
     words = [folder / "driver.py", clean.path, folder / "recipe.toml", out, str(jobs)]
     return subprocess.Popen([sys.executable, *words], env=environment, start_new_session=True)
 
@@ -124,7 +171,7 @@ def _kill_after(process, out, records, seconds):
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_killed_at_random_moments_and_resumed(clean, want, tmp_path, jobs):
+def test_killed_at_random_moments_and_resumed(clean, recipe, want, tmp_path, jobs):
     """SIGKILL at moments that are drawn anew in every run; the folder is named after the seed."""
     seed = random.SystemRandom().randrange(10**6)
     out = clean.path.parent / f"killed-{jobs}-{seed}"
@@ -132,7 +179,7 @@ def test_killed_at_random_moments_and_resumed(clean, want, tmp_path, jobs):
     kills = before = 0
     for _ in range(3):
         more, seconds = moments.randrange(10), moments.uniform(0, 0.03)
-        if _kill_after(_start(tmp_path, clean, out, jobs), out, before + more, seconds):
+        if _kill_after(_start(tmp_path, clean, recipe(), out, jobs), out, before + more, seconds):
             break
         kills += 1
         assert out.exists() or _records(out) >= before, "nothing that was finished is lost"
@@ -151,31 +198,33 @@ def test_killed_after_every_single_write(tmp_path, monkeypatch):
         tmp_path / "d",
         {"default": {"train": [f"case_{i:03d}" for i in range(3)]}},
     )
-    want = tree(noisy_dataset(clean, recipe(), tmp_path / "want").path)
-    replace = Path.replace
-    for moment in range(2 * 10):
+    recipe = replace(three_steps(), annotators=2)
+    want = tree(noisy_dataset(clean, recipe, tmp_path / "want").path)
+    rename = Path.replace
+    for moment in range(2 * 16):
         out = tmp_path / f"out-{moment}"
         left = iter(range(moment // 2))
 
         def dies(self, target, moment=moment, left=left):
             if next(left, None) is None:
                 if moment % 2:
-                    replace(self, target)
+                    rename(self, target)
                 raise SystemExit(137)
-            return replace(self, target)
+            return rename(self, target)
 
         with monkeypatch.context() as patch:
             patch.setattr(Path, "replace", dies)
             patch.setattr(Path, "unlink", lambda self, missing_ok=False: None)
-            patch.setattr(generate.Work, "leave", lambda self: None)
+            patch.setattr(WorkFolder, "leave", lambda self: None)
             with pytest.raises(SystemExit):
-                noisy_dataset(clean, recipe(), out)
+                noisy_dataset(clean, recipe, out)
         assert not out.exists()
-        assert tree(noisy_dataset(clean, recipe(), out).path) == want
+        assert tree(noisy_dataset(clean, recipe, out).path) == want
         assert not (tmp_path / f".out-{moment}.part").exists()
 
 
-def test_labels_do_not_depend_on_the_place_or_the_encoding(tmp_path):
+@pytest.mark.parametrize("recipe", [three_steps(), every_layer()])
+def test_labels_do_not_depend_on_the_place_or_the_encoding(tmp_path, recipe):
     """The same arrays as PNG and as NIfTI, in two places: the same noisy labels, by digest."""
     ids = [f"case_{i:03d}" for i in range(6)]
     found = []
@@ -187,7 +236,7 @@ def test_labels_do_not_depend_on_the_place_or_the_encoding(tmp_path):
             folder,
             {"default": {"train": ids}},
         )
-        noisy = noisy_dataset(dataset, recipe(), folder.parent / "n")
+        noisy = noisy_dataset(dataset, recipe, folder.parent / "n")
         found.append([np.asarray(noisy.load(i).labels) for i in ids])
     for one, other in zip(*found, strict=True):
         np.testing.assert_array_equal(one, other)

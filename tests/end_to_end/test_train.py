@@ -63,7 +63,7 @@ def one_sentence(answer, code):
 def test_from_phantoms_to_a_report(noisylabels, here):
     """Every command that a first user types, with the smallest dataset there can be."""
     for words in (
-        ["phantoms", "--count", 9, "--size", "32x40"],
+        ["phantom", "--cases", 9, "--size", "32x40"],
         ["corrupt", "phantoms", "--mode", "asymmetric"],
     ):
         assert noisylabels(*words).code == 0

@@ -104,7 +104,7 @@ MAKE = """
 from noisylabels.store.dataset import Dataset
 from noisylabels_cli.main import run
 
-assert run("phantoms --count 9 --size 64x80 --out p --quiet".split()) == 0
+assert run("phantom --cases 9 --size 64x80 --out p --quiet".split()) == 0
 for mode in ("asymmetric", "ellipse", "boundary"):
     assert run(f"corrupt p --mode {mode} --out {mode} --quiet".split()) == 0
     print(Dataset.open(mode).digest)

@@ -6,8 +6,10 @@ import sys
 import click
 import pytest
 
+from noisylabels.catalogue import MODES
 from noisylabels.errors import FetchByHand, InvalidData, Mismatch, NoisyLabelsError, UsageError
-from noisylabels_cli import main, say
+from noisylabels.params import parameters
+from noisylabels_cli import corrupt, main, say
 
 
 @pytest.fixture
@@ -71,7 +73,17 @@ def test_a_bug_is_called_a_bug_and_debug_shows_where(failing, capsys):
 def test_help_lists_every_command_with_one_line(capsys):
     assert main.run(["--help"]) == 0
     out = capsys.readouterr().out
-    for command in ("corrupt", "inspect", "modes", "phantoms", "prepare"):
+    for command in (
+        "corrupt",
+        "inspect",
+        "datalist",
+        "datasets",
+        "modes",
+        "phantom",
+        "prepare",
+        "presets",
+        "profile",
+    ):
         assert f"\n  {command} " in out
     assert main.run([]) == 0
     assert capsys.readouterr().out == out
@@ -86,12 +98,48 @@ def test_every_command_has_a_summary_and_help(capsys):
         assert "--debug" in text
 
 
+def test_help_of_corrupt_is_grouped_with_the_flags_of_the_mode_first(capsys):
+    assert main.run(["corrupt", "--mode", "boundary", "--help"]) == 0
+    text = capsys.readouterr().out
+    headings = [line for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert headings == [
+        "Flags of the mode boundary:",
+        "What to do: one of three, and the seed:",
+        "Which cases and objects:",
+        "A measured strength:",
+        "Several label maps, shared draws:",
+        "Where, and by whom:",
+        "A look before:",
+        "Options:",
+    ]
+    for flag in (
+        "--radius-px",
+        "--preset",
+        "--per-class",
+        "--target",
+        "--annotators",
+        "--scheduler",
+        "--dry-run",
+    ):
+        assert text.count(f"\n  {flag} ") == 1, flag
+
+
+@pytest.mark.parametrize("mode", MODES.names())
+def test_no_flag_of_a_mode_hides_one_of_corrupt(mode):
+    """One word, one meaning: click would give the value to both."""
+    own = {option for parameter in corrupt.command.params for option in parameter.opts} | {
+        "--quiet",
+        "--debug",
+    }
+    assert not own & {parameter.flag for parameter in parameters(MODES.load(mode).Params)}
+
+
 def test_version(capsys):
     assert main.run(["--version"]) == 0
     assert "noisylabels" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("words", [["--help"], ["modes"]])
+@pytest.mark.parametrize("words", [["--help"], ["modes"], ["presets"], ["corrupt", "--help"]])
 def test_heavy_libraries_stay_out(words):
     """What makes an answer slow is imports; none of these may be among them."""
     script = (
@@ -101,7 +149,7 @@ def test_heavy_libraries_stay_out(words):
     )
     done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "corrupt" in done.stdout or "asymmetric" in done.stdout
+    assert any(word in done.stdout for word in ("corrupt", "asymmetric", "jcas-ellipse"))
 
 
 def test_a_reader_that_leaves_early_is_no_error():

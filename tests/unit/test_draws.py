@@ -169,3 +169,24 @@ def test_integers_and_choice_frequencies():
 @settings(max_examples=25, deadline=None)
 def test_permutation_is_one(n, seed):
     assert sorted(Draws(seed).permutation(n).tolist()) == list(range(n))
+
+
+def test_annotators_have_streams_of_their_own_and_one_in_common():
+    draws = Draws(7, "corrupt", "d", "0", "case")
+    assert draws.annotator is None
+    assert draws.common is draws
+    assert draws.at("radius").annotator is None
+    first, second = draws.reader(0), draws.reader(1)
+    assert (first.annotator, second.annotator) == (0, 1)
+    assert first.address == (*draws.address, "annotator", "0")
+    own = [stream.at("radius").words(4).tolist() for stream in (draws, first, second)]
+    assert len({tuple(words) for words in own}) == 3
+    shared = draws.at("radius", 3).words(4).tolist()
+    for stream in (first, second):
+        assert stream.common.at("radius", 3).words(4).tolist() == shared
+        deeper = stream.at("radius").at(3)
+        assert deeper.annotator == stream.annotator
+        assert deeper.common.words(4).tolist() == shared
+        assert deeper.common.annotator is None
+    with pytest.raises(ValueError, match="no annotators of its own"):
+        first.reader(1)

@@ -5,7 +5,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from noisylabels.errors import UsageError
+from noisylabels.errors import NoisyLabelsError, UsageError
 from noisylabels_cli import flags
 
 
@@ -95,3 +95,21 @@ def test_wrong_values_are_usage_errors():
     result = run("it", "--rate", "lots")
     assert isinstance(result.exception, UsageError)
     assert str(result.exception) == "--rate takes a number, not 'lots'."
+
+
+def test_a_flag_that_would_hide_one_of_the_command_is_refused():
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Clash:
+        """Attributes:
+        out: a word of the command.
+        """
+
+        out: str = ""
+
+    @click.command(cls=flags.FlagCommand, choose=lambda typed: ("Flags of it", Clash))
+    @click.option("--out")
+    def command(out):
+        raise AssertionError
+
+    with pytest.raises(NoisyLabelsError, match="--out is a flag of the command too"):
+        CliRunner().invoke(command, [], standalone_mode=False, catch_exceptions=False)

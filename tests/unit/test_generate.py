@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from small import small_case, small_dataset, small_info, small_split
 
-from noisylabels import generate
-from noisylabels.apply import choose, corrupted
+from noisylabels import work
+from noisylabels.apply import corrupted
 from noisylabels.case import IGNORE
 from noisylabels.catalogue import MODES, Catalogue
 from noisylabels.draws import Draws
 from noisylabels.errors import InvalidData, Mismatch, NoisyLabelsError, UsageError
 from noisylabels.generate import noisy_dataset
 from noisylabels.metrics.noise import PooledNoise, measure, pool
-from noisylabels.recipe import Recipe, Step
+from noisylabels.recipe import Recipe, Selection, Step
 from noisylabels.store.dataset import Dataset, write_dataset
 
 
@@ -25,7 +25,7 @@ def step(mode="symmetric", **params):
 
 
 def recipe(seed=0, fraction=1.0, **more):
-    return Recipe(seed, (step(rate=0.4, unit="pixel"),), fraction, **more)
+    return Recipe(seed, (step(rate=0.4, unit="pixel"),), Selection(fraction), **more)
 
 
 @pytest.fixture
@@ -79,30 +79,6 @@ def test_what_was_measured_is_stored(clean, tmp_path):
         assert noisy.entries[case_id].measured["wrong_pixels"] == str(one.wrong_pixels)
 
 
-def test_the_fraction_is_exact_and_nested():
-    ids = [f"c{i}" for i in range(41)]
-    for seed in range(5):
-        before: set[str] = set()
-        for fraction in (0, 0.1, 0.25, 0.5, 0.75, 1):
-            chosen = set(choose(reversed(ids), recipe(seed, fraction), "d"))
-            assert len(chosen) == round(fraction * 41)
-            assert before <= chosen
-            before = chosen
-    assert choose(ids, recipe(0, 0.5), "d") == choose(ids[::-1], recipe(0, 0.5), "d")
-    assert set(choose(ids, recipe(0, 0.5), "d")) != set(choose(ids, recipe(1, 0.5), "d"))
-    assert set(choose(ids, recipe(0, 0.5), "d")) != set(choose(ids, recipe(0, 0.5), "e"))
-
-
-def test_the_choice_is_even():
-    """Every case is chosen about as often: 160 seeds, 10 of 40, within 5 standard deviations."""
-    ids = [f"c{i}" for i in range(40)]
-    counts = dict.fromkeys(ids, 0)
-    for seed in range(160):
-        for case_id in choose(ids, recipe(seed, 0.25), "d"):
-            counts[case_id] += 1
-    assert all(abs(count - 40) < 5 * (160 * 0.25 * 0.75) ** 0.5 for count in counts.values())
-
-
 def test_other_parts_of_the_split_can_be_made_noisy(clean, tmp_path):
     noisy = noisy_dataset(clean, recipe(splits=("train", "val")), tmp_path / "noisy")
     assert noisy.ids() == sorted(clean.ids("train") + clean.ids("val"))
@@ -138,13 +114,13 @@ def test_finished_cases_are_not_made_again(clean, tmp_path, monkeypatch):
     want = noisy_dataset(clean, recipe(), tmp_path / "want").digest
     made = []
 
-    def interrupted(case, one, name):
+    def interrupted(case, *rest):
         if len(made) == 4:
             raise KeyboardInterrupt
         made.append(case.case_id)
-        return corrupted(case, one, name)
+        return corrupted(case, *rest)
 
-    monkeypatch.setattr(generate, "corrupted", interrupted)
+    monkeypatch.setattr(work, "corrupted", interrupted)
     with pytest.raises(KeyboardInterrupt):
         noisy_dataset(clean, recipe(), tmp_path / "noisy")
     assert not (tmp_path / "noisy").exists()
@@ -160,12 +136,12 @@ def test_finished_cases_are_not_made_again(clean, tmp_path, monkeypatch):
 def _interrupt_after(monkeypatch, count):
     left = iter(range(count))
 
-    def interrupted(case, one, name):
+    def interrupted(*words):
         if next(left, None) is None:
             raise KeyboardInterrupt
-        return corrupted(case, one, name)
+        return corrupted(*words)
 
-    monkeypatch.setattr(generate, "corrupted", interrupted)
+    monkeypatch.setattr(work, "corrupted", interrupted)
 
 
 def test_damaged_left_overs_are_made_again(clean, tmp_path, monkeypatch):

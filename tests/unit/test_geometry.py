@@ -124,6 +124,16 @@ def test_ball_is_all_offsets_within_the_radius(steps, radius):
     assert offsets(half, half) == expected
 
 
+def test_rows_beyond_the_frame_are_left_out():
+    steps = geometry.steps_px(3)
+    whole = geometry.ball(np.array([5000**2]), steps)
+    assert (geometry.ball(np.array([5000**2]), steps, (2, 9)) == whole[:, 3:-3]).all()
+    radii = np.array([[[5000.0, 3000.0], [2000.0, 4000.0], [1000.0, 6000.0]]])
+    sides = geometry.half_ellipsoids(radii, steps)
+    cut = geometry.half_ellipsoids(radii, steps, (1, 2))
+    assert all((one == other[:, 4:-4, 2:-2]).all() for one, other in zip(cut, sides, strict=True))
+
+
 @pytest.mark.parametrize("radius", [1000, 1500, 5000, 7000, 13000])
 def test_half_ellipsoid_of_equal_radii_is_the_ball(radius):
     steps = geometry.steps_px(3)

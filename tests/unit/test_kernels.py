@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from toys import blobs, case
 
-from noisylabels import geometry, transition
+from noisylabels import transition
 from noisylabels.case import IGNORE
-from noisylabels.corruptions import boundary, dilate, ellipse, erode
+from noisylabels.corruptions import ellipse
 from noisylabels.draws import Draws
 from noisylabels.kernels import choice, components, flips, tables
-from noisylabels.parts import fits, outlines
+from noisylabels.parts import fits
 
 few = settings(max_examples=25, deadline=None, derandomize=True)
 label_maps = st.one_of(st.tuples(*[st.integers(1, 18)] * 2), st.tuples(*[st.integers(1, 9)] * 3)).flatmap(
@@ -85,65 +85,18 @@ def test_components_and_moments(labels):
     assert all(far) or classes[0] != classes[1]
 
 
-@given(one=scenes, seed=st.integers(0, 9))
+@given(labels=label_maps)
 @few
-@pytest.mark.parametrize("granularity", ["object", "direction", "local"])
-def test_outlines_compiled_and_plain(granularity, one, seed):
-    for module, words in ((dilate, "background all"), (erode, "background nearest")):
-        field = "over" if module is dilate else "fill"
-        for word in words.split():
-            values = {"radius_px": (0.5, 4.5), "granularity": granularity, "nodes": 4, field: word}
-            both(lambda m=module, v=values: m.corrupt(one, m.Params(**v), Draws(seed)))
-    both(lambda: boundary.corrupt(one, boundary.Params(granularity=granularity), Draws(seed)))
-
-
-def brute(one, radius, steps, grow):
-    """Growth and shrinkage by definition: all pairs of pixels."""
-    labels = one.labels
-    places = np.argwhere(np.ones_like(labels))
-    values = labels.ravel()
-    scaled = places * np.array(steps)
-    near = ((scaled[:, None] - scaled[None]) ** 2).sum(axis=2) <= radius**2
-    touch = np.abs(places[:, None] - places[None]).sum(axis=2) == 1
-    out = values.copy()
-    for c in (1, 2, 3):
-        mine = values == c
-        if grow:
-            out[(values == 0) & near[:, mine].any(axis=1)] = c
-        else:
-            eats = ~mine & (values != IGNORE) & touch[:, mine].any(axis=1)
-            out[mine & near[:, eats].any(axis=1)] = 0
-    return out.reshape(labels.shape)
-
-
-@given(one=scenes, radius=st.sampled_from([1.0, 1.5, 2.0, 2.9, 5.0]), mm=st.booleans())
-@few
-def test_outlines_against_all_pairs(one, radius, mm):
-    spacing = (2.5, 0.7, 1.1)[-one.labels.ndim :]
-    steps = geometry.steps_mm(spacing) if mm else geometry.steps_px(one.labels.ndim)
-    labelled = case(one.labels, spacing=spacing)
-    given_radius = {"radius_mm" if mm else "radius_px": (radius, radius)}
-    grown = dilate.corrupt(labelled, dilate.Params(**given_radius), Draws(0))
-    assert (grown == brute(one, radius * 1000, steps, grow=True)).all()
-    shrunk = erode.corrupt(labelled, erode.Params(**given_radius), Draws(0))
-    assert (shrunk == brute(one, radius * 1000, steps, grow=False)).all()
-
-
-@given(one=scenes)
-@few
-def test_radius_of_each_object(one):
-    """Objects with a radius of their own: as if each were alone."""
-    found = outlines.objects(one, (1, 2, 3), apart=True)
-    n = len(found.classes)
-    radii = np.arange(n) * 700 % 4000
-    steps = geometry.steps_px(one.labels.ndim)
-    together = outlines.grown(one.labels, one.labels, found, outlines.PerObject(radii), steps, "background")
-    expected = one.labels.copy()
-    ids = found.ids.reshape(one.labels.shape)
-    for k in sorted(range(1, n), key=lambda k: found.classes[k]):
-        near = geometry.squared_distances(ids == k, steps) <= radii[k] ** 2
-        expected[near & (one.labels == 0)] = found.classes[k]
-    assert (together == expected).all()
+def test_runs_are_the_components(labels):
+    ids, classes = components.components(labels, (1, 2))
+    table, of_class = components.component_runs(labels, (1, 2))
+    both(lambda: tuple(components.component_runs(labels, (1, 2))[0]))
+    assert (of_class == classes).all()
+    width = labels.shape[-1]
+    rows = labels.size // width
+    for start in {0, rows // 2}:
+        found = both(lambda s=start: components.numbers(table, slice(s, rows), width))
+        assert (found == ids.reshape(rows, width)[start:]).all()
 
 
 @given(one=scenes, fit=st.sampled_from(["moments", "contour", "box"]), scale=st.sampled_from([0.5, 1.0, 2.0]))
@@ -224,21 +177,3 @@ def test_thin_objects_keep_an_ellipse(fit, shape):
     assert np.isfinite(found.form).all()
     assert np.isfinite(found.reach).all()
     assert (np.linalg.eigvalsh(found.form[0]) > 0).all()
-
-
-@pytest.mark.parametrize(
-    ("module", "values", "expected"),
-    [
-        (dilate, {"over": "background"}, "11112222"),
-        (dilate, {"over": "all"}, "11122222"),
-        (dilate, {"over": "all", "classes": (1,)}, "1111122."),
-        (erode, {"fill": "background"}, "..1..2.."),
-        (erode, {"fill": "nearest"}, "..1112.."),
-        (erode, {"fill": "nearest", "classes": (1,)}, "..12222."),
-    ],
-)
-def test_classes_that_touch(module, values, expected):
-    """Three pixels of class 1 and three of class 2 side by side, background at both ends."""
-    labels = np.array([[0, 1, 1, 1, 2, 2, 2, 0]], dtype=np.uint8)
-    found = module.corrupt(case(labels), module.Params(radius_px=(1.0, 1.0), **values), Draws(0))
-    assert "".join(".12"[v] for v in found[0]) == expected

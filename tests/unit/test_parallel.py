@@ -1,50 +1,36 @@
 import multiprocessing
-import os
 import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
+from processes import alive, environment, fail_on_b, invalid_b, killed, name_and_process, until
 
-from noisylabels.errors import InvalidData, NoisyLabelsError
+from noisylabels.errors import InvalidData, NoisyLabelsError, UsageError
 from noisylabels.parallel import map_cases, usable_cores
 
-
-def name_and_process(case_id):
-    return case_id, os.getpid()
-
-
-def fail_on_b(case_id):
-    if case_id == "b":
-        raise ValueError("no luck")
-    return case_id
-
-
-def invalid_b(case_id):
-    if case_id == "b":
-        raise InvalidData("It is damaged.")
-    return case_id
+WAYS = {
+    "serial": {"executor": "serial", "jobs": 2},
+    "one job": {"jobs": 1},
+    "processes": {"jobs": 2},
+}
 
 
 def named_b(case_id):
     raise InvalidData(f"The file {case_id}.png is damaged.")
 
 
-def killed(case_id):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_every_case_gives_its_result(jobs):
-    found = list(map_cases(name_and_process, iter("abcde"), jobs))
+@pytest.mark.parametrize("way", WAYS)
+def test_every_case_gives_its_result(way):
+    words = WAYS[way]
+    found = list(map_cases(name_and_process, iter("abcde"), **words))
     assert sorted(case_id for case_id, _ in found) == list("abcde")
-    assert all((pid == os.getpid()) == (jobs == 1) for _, pid in found)
-    assert list(map_cases(name_and_process, [], jobs)) == []
+    _, mine = name_and_process("")
+    assert all((process == mine) == (way != "processes") for _, process in found)
+    assert list(map_cases(name_and_process, [], **words)) == []
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
     ("fn", "kind", "message"),
     [
@@ -52,9 +38,9 @@ def test_every_case_gives_its_result(jobs):
         (invalid_b, InvalidData, "Case b: It is damaged."),
     ],
 )
-def test_an_error_names_its_case_and_keeps_its_class(jobs, fn, kind, message):
+def test_an_error_names_its_case_and_keeps_its_class(way, fn, kind, message):
     with pytest.raises(kind) as caught:
-        list(map_cases(fn, "abc", jobs))
+        list(map_cases(fn, "abc", **WAYS[way]))
     assert str(caught.value) == message
     assert type(caught.value) is kind
     assert not multiprocessing.active_children()
@@ -75,6 +61,19 @@ def test_a_loop_that_is_left_ends_the_workers():
     next(results)
     results.close()
     assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize(
+    ("words", "finding"),
+    [
+        ({"executor": "proceses"}, "did you mean 'processes'"),
+        ({"executor": "dask"}, "needs the address of a scheduler"),
+        ({"scheduler": "tcp://127.0.0.1:1"}, "belongs to the executor dask"),
+    ],
+)
+def test_executors_that_cannot_work(words, finding):
+    with pytest.raises(UsageError, match=finding):
+        list(map_cases(name_and_process, "ab", **words))
 
 
 SLOW = """
@@ -99,33 +98,14 @@ def test_no_worker_outlives_the_parent(tmp_path, how):
         "    time.sleep(60)\n"
     )
     (tmp_path / "slow.py").write_text(SLOW)
-    parent = subprocess.Popen(
-        [sys.executable, str(tmp_path / "slow.py"), str(tmp_path)],
-        stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
-    )
-    workers = _until(lambda: [int(p.stem) for p in tmp_path.glob("*.pid")], lambda found: len(found) == 2)
-    parent.send_signal(how)
-    _, said = parent.communicate(timeout=20)
+    words = [sys.executable, str(tmp_path / "slow.py"), str(tmp_path)]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, env=environment()) as parent:
+        workers = until(lambda: [int(p.stem) for p in tmp_path.glob("*.pid")], lambda found: len(found) == 2)
+        parent.send_signal(how)
+        _, said = parent.communicate(timeout=20)
     assert parent.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
     assert b"Traceback" not in said
-    _until(lambda: [pid for pid in workers if _alive(pid)], lambda alive: not alive)
-
-
-def _until(look, enough, seconds=20):
-    end = time.monotonic() + seconds
-    while not enough(found := look()):
-        assert time.monotonic() < end, found
-        time.sleep(0.02)
-    return found
-
-
-def _alive(pid):
-    """Whether a process runs; one that only waits to be collected does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    until(lambda: [pid for pid in workers if alive(pid)], lambda left: not left)
 
 
 def test_there_is_a_core():

@@ -40,7 +40,7 @@ def test_lungs_are_bright_as_in_the_raw_files(found):
 
 
 def test_halves_are_those_of_coseg(found):
-    raw, cases = found
+    _, cases = found
     split = jsrt.splits({c.case_id: c.group for c in cases}, FACTS, jsrt.Options())["coseg"]
     assert len(split.parts["train"]) + len(split.parts["test"]) == len(cases)
     if len(cases) == FACTS.num_cases:

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -11,7 +12,7 @@ from noisylabels.corruptions import asymmetric, dilate
 from noisylabels.draws import Draws
 from noisylabels.generate import noisy_dataset
 from noisylabels.metrics.noise import PooledNoise
-from noisylabels.recipe import Recipe, Step
+from noisylabels.recipe import OneOf, Option, Recipe, Selection, Step, Target
 from noisylabels.reports import html_noise
 from noisylabels.reports.figures import Line, histogram, line_chart, ticks
 from noisylabels.reports.html import write_report
@@ -184,9 +185,20 @@ def test_a_mode_that_states_its_matrix_has_it_shown_beside_the_measured_one(tmp_
     monkeypatch.setattr(asymmetric, "requested_transition", lambda case, params: written, raising=False)
     noisy = build(tmp_path, (48, 40), asymmetric, asymmetric.Params(unit="pixel", background=False))
     assert "Requested" in checked(write_report(tmp_path / "report.html", noisy, []))
-    half = Recipe(seed=0, steps=noisy.recipe.steps, fraction=0.5)
+    half = Recipe(seed=0, steps=noisy.recipe.steps, selection=Selection(0.5))
     found = html_noise.requested_transition(half, CLASSES)
     assert found[1] == pytest.approx([0, 0.8, 0.2])
+    (flips,) = noisy.recipe.steps
+    choice = OneOf((Option(3, flips), Option(1, Step.nothing())))
+    found = html_noise.requested_transition(replace(half, steps=(choice,)), CLASSES)
+    assert found[1] == pytest.approx([0, 0.85, 0.15])
+    for other in (
+        {"steps": (replace(choice, per="object"),)},
+        {"selection": Selection(count=3)},
+        {"selection": Selection(objects=0.5)},
+        {"target": Target("dice", (0.5, 0.5))},
+    ):
+        assert html_noise.requested_transition(replace(half, **other), CLASSES) is None
 
 
 def test_a_mode_without_a_matrix_requests_none(noisy):

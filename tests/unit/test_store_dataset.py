@@ -1,6 +1,7 @@
 import csv
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -262,3 +263,19 @@ def test_a_split_has_every_case_once():
         small_split(6).__class__(parts={"train": ["a"], "test": ["a"]})
     with pytest.raises(InvalidData, match="not 'dev'"):
         small_split(6).__class__(parts={"dev": ["a"]})
+
+
+def test_scores_of_readers_are_kept_and_checked(tmp_path):
+    case = small_case(0)
+    scores = np.random.default_rng(0).integers(0, 256, (4, *case.labels.shape)).astype(np.uint8)
+    with_scores = replace(case, readers={"net": case.labels}, scores={"net": scores})
+    dataset = write_dataset([with_scores], small_info(), tmp_path / "d", {"default": {"train": ["case_000"]}})
+    assert np.array_equal(dataset.load("case_000", scores=True).scores["net"], scores)
+    assert not dataset.load("case_000").scores
+    assert Dataset.open(dataset.path).digest == dataset.digest
+    (file, *_) = sorted((dataset.path / "scores" / "net").iterdir())
+    file.write_bytes(file.read_bytes().replace(b"IDAT", b"IDAX"))
+    with pytest.raises(InvalidData, match="scores/net/case_000"):
+        dataset.load("case_000", scores=True)
+    with pytest.raises(InvalidData, match="expected uint8 of shape"):
+        replace(with_scores, scores={"net": scores[:2]})
