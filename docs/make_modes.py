@@ -82,8 +82,9 @@ The plot says what came out: the mean over eight scenes (two abdomens for modes 
 and largest of them, against what was asked for. Dashed: both are equal.
 
 All modes leave pixels of value 255 (ignore) alone, and give no class that was not declared. Classes that were not
-chosen stay as they are. Objects are connected components, whose pixels may touch at corners. How modes are joined,
-restricted to some cases or objects, and solved for a target is described in [recipes.md](recipes.md).
+chosen stay as they are, unless `--over all` or an ellipse of a higher class covers them. Objects are connected
+components, whose pixels may touch at corners. How modes are joined, restricted to some cases or objects, and solved
+for a target is described in [recipes.md](recipes.md).
 """
 
 

@@ -35,7 +35,7 @@ def volume(number: int = 1) -> Case:
     """The 3-D phantom: liver and tumours."""
     image, labels = abdomen(Draws(number, "docs", "abdomen"), VOLUME)
     grey = np.clip((image.astype(np.int64) + 120) * 255 // 380, 0, 255).astype(np.uint8)
-    classes = ("background", "liver", "tumour")
+    classes = ("background", "liver", "tumour", "other")  # as many as the scene has
     return with_readers(
         Case(case_id="abdomen", labels=labels, classes=classes, image=grey[None], spacing=SPACING)
     )
