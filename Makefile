@@ -47,9 +47,10 @@ interop: $(READY)  ## nnU-Net, MONAI, SimpleITK and nibabel on our datasets
 fuzz: $(READY)  ## Ten thousand random recipes on random small maps
 	$(BIN)/python tests/fuzz.py
 
-bench: $(READY)  ## Tables of speed, as ratios to peers in the same run
-	$(BIN)/python benchmarks/corruptions.py
-	$(BIN)/python benchmarks/training.py
+bench: $(READY)  ## Tables of speed, as ratios to peers in the same run; peers that are not installed are left out
+	for family in balls corruptions elastic markov objects polygons readers training; do \
+	    $(BIN)/python benchmarks/$$family.py --quick || exit 1; done
+	$(BIN)/python benchmarks/large.py
 
 # elasticdeform has no wheel that works with numpy 2; where there is no compiler the tests compare with its digests only.
 # torch first and pinned: a later resolver run then leaves the build that is there alone.

@@ -131,38 +131,62 @@ def slopes_of(coefficients: Any, shape: Any) -> Any:
 
 
 @kernel
-def _span(middle: int, cubic: Any, t: float, reach: float, size: int, per_pixel: float) -> Any:
-    """First and last tile along an axis, and whether it lies inside the frame (0), sticks out (1) or is out (2)."""
-    at = middle + (((cubic[3] * t + cubic[2]) * t + cubic[1]) * t + cubic[0])
-    low, high, last = at - reach, at + reach, size - 1.0
-    cut = 0
-    if size > 1 and (low < 0.0 or high > last):
-        cut = 2 if high < 0.0 or low > last else 1
-    first, end = (
-        np.int64(max(0.0, min(low, last)) * per_pixel),
-        np.int64(max(0.0, min(high, last)) * per_pixel),
-    )
-    return first, end, cut
+def reach_of(slopes: Any, side: Any) -> Any:
+    """How far from where its middle comes from the pixels of a tile can come from, (3,), with room for rounding."""
+    reach = np.empty(3)
+    for axis in range(3):
+        across = (
+            slopes[axis, 0] * (side[0] // 2)
+            + slopes[axis, 1] * (side[1] // 2)
+            + slopes[axis, 2] * (side[2] // 2)
+        )
+        reach[axis] = across + side[axis] // 2 + 1.0
+    return reach
 
 
 @kernel
-def fate_of(
-    tiles: Any, uneven: Any, cubic: Any, t: float, middle: Any, reach: Any, shape: Any, per_pixel: Any, constant: bool
-) -> int:  # fmt: skip
-    """The one value that all pixels of a tile take, or ``MIXED``.
+def _span(at: float, reach: float, size: int, per_pixel: float) -> Any:
+    """First and last tile along an axis, and whether it lies inside the frame (0), sticks out (1) or is out (2)."""
+    low, high, last = at - reach, at + reach, size - 1.0
+    cut = 0
+    if low < 0.0 or high > last:
+        cut = 2 if high < 0.0 or low > last else 1
+        low, high = max(0.0, min(low, last)), max(0.0, min(high, last))
+    return np.int64(low * per_pixel), np.int64(high * per_pixel), cut
 
-    They come from within ``reach`` (which leaves room for rounding) of where the tile's middle comes from;
-    ``per_pixel`` is 1 by the size of a tile.
+
+@kernel
+def fates_of(
+    fates: Any, tiles: Any, uneven: Any, reach: Any, cubics: Any, cells: Any, offsets: Any, z: int, y: int, shape: Any,
+    side: Any, constant: bool,
+) -> int:  # fmt: skip
+    """The one value that all pixels of a tile take, or ``MIXED``, for a row of tiles; and how many are mixed.
+
+    ``cubics`` are those of the row of pixels in their middle, which is z, y.
     """
-    z0, z1, cut_z = _span(middle[0], cubic[0], t, reach[0], shape[0], per_pixel[0])
-    y0, y1, cut_y = _span(middle[1], cubic[1], t, reach[1], shape[1], per_pixel[1])
-    x0, x1, cut_x = _span(middle[2], cubic[2], t, reach[2], shape[2], per_pixel[2])
-    if constant and max(cut_z, cut_y, cut_x) == 2:
-        return 0
-    value = tiles[z0, y0, x0]
-    if value != 0 and constant and max(cut_z, cut_y, cut_x) == 1:
-        return MIXED
-    z1, y1, x1 = max(z1, z0 + 1), max(y1, y0 + 1), max(x1, x0 + 1)
-    upper = uneven[z1, y1, x1] - uneven[z1, y0, x1] - uneven[z1, y1, x0] + uneven[z1, y0, x0]
-    lower = uneven[z0, y1, x1] - uneven[z0, y0, x1] - uneven[z0, y1, x0] + uneven[z0, y0, x0]
-    return value if upper == lower else MIXED
+    depth, height, width = shape
+    sx, mixed = side[2], 0
+    per_z, per_y, per_x = 1.0 / side[0], 1.0 / side[1], 1.0 / sx
+    z0, z1, cut_z = 0, 0, 0
+    for tx in range(len(fates)):
+        x = (tx * sx + min(tx * sx + sx, width) - 1) // 2
+        t, k = offsets[x], cells[x]
+        if depth > 1:
+            at = z + (((cubics[k, 0, 3] * t + cubics[k, 0, 2]) * t + cubics[k, 0, 1]) * t + cubics[k, 0, 0])
+            z0, z1, cut_z = _span(at, reach[0], depth, per_z)
+        at = y + (((cubics[k, 1, 3] * t + cubics[k, 1, 2]) * t + cubics[k, 1, 1]) * t + cubics[k, 1, 0])
+        y0, y1, cut_y = _span(at, reach[1], height, per_y)
+        at = x + (((cubics[k, 2, 3] * t + cubics[k, 2, 2]) * t + cubics[k, 2, 1]) * t + cubics[k, 2, 0])
+        x0, x1, cut_x = _span(at, reach[2], width, per_x)
+        value, cut = tiles[z0, y0, x0], max(cut_z, cut_y, cut_x)
+        z1, y1, x1 = max(z1, z0 + 1), max(y1, y0 + 1), max(x1, x0 + 1)
+        within = uneven[z1, y1, x1] - uneven[z1, y0, x1] - uneven[z1, y1, x0] + uneven[z1, y0, x0]
+        if z0 > 0:
+            within -= uneven[z0, y1, x1] - uneven[z0, y0, x1] - uneven[z0, y1, x0] + uneven[z0, y0, x0]
+        if constant and cut == 2:
+            value = 0
+        elif within != 0 or (constant and cut == 1 and value != 0):
+            value = MIXED
+        fates[tx] = value
+        mixed += value == MIXED
+    return mixed

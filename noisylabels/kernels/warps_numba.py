@@ -11,7 +11,8 @@ import numpy as np
 from noisylabels.kernels.jit import kernel
 from noisylabels.kernels.tiles_numba import (
     MIXED,
-    fate_of,
+    fates_of,
+    reach_of,
     slopes_of,
     uneven_before,
 )
@@ -101,31 +102,6 @@ def _fetch(out: Any, labels: Any, index: Any, constant: bool) -> None:
 
 
 @kernel
-def _fates(
-    fates: Any, tiles: Any, uneven: Any, slopes: Any, cubics: Any, cells: Any, offsets: Any, middle: Any, far: Any,
-    shape: Any, side: Any, constant: bool,
-) -> int:  # fmt: skip
-    """The fate of every tile of a row of tiles, and how many of them are mixed.
-
-    ``cubics`` are those of the row of pixels in their middle, ``far`` how far a tile reaches from there along z and y.
-    """
-    mixed, width, sx, reach = 0, shape[2], side[2], np.empty(3)
-    per_pixel = (1.0 / side[0], 1.0 / side[1], 1.0 / sx)
-    for tx in range(len(fates)):
-        x0, x1 = tx * sx, min(tx * sx + sx, width)
-        x = (x0 + x1 - 1) // 2
-        middle[2], far[2] = x, x1 - 1 - x
-        for axis in range(3):
-            across = slopes[axis, 0] * far[0] + slopes[axis, 1] * far[1] + slopes[axis, 2] * far[2]
-            reach[axis] = across + far[axis] + 1.0
-        fates[tx] = fate_of(
-            tiles, uneven, cubics[cells[x]], offsets[x], middle, reach, shape, per_pixel, constant
-        )
-        mixed += fates[tx] == MIXED
-    return mixed
-
-
-@kernel
 def _fill_row(
     out: Any, labels: Any, fates: Any, cubics: Any, line: Any, z: int, y: int, shape: Any, sx: int, constant: bool
 ) -> None:  # fmt: skip
@@ -166,7 +142,7 @@ def warp(
     depth, height, width = shape
     sz, sy, sx = side
     lines, columns = coefficients.shape[2], coefficients.shape[3]
-    slopes, uneven = slopes_of(coefficients, shape), uneven_before(tiles)
+    uneven = uneven_before(tiles)
     to, flat = out.reshape(-1), labels.reshape(-1)
     ends = np.zeros(columns, dtype=np.int64)
     places, within = np.zeros(width + BLOCK), np.zeros(width + BLOCK)
@@ -176,18 +152,17 @@ def warp(
     line = (cells_x, ends, places, within, np.empty(width + BLOCK))
     planes = np.empty((sz, 3, lines, columns))
     cubics, sums = np.empty((columns - 3, 3, 4)), np.empty(columns)
-    fates, middle, far = np.empty(tiles.shape[2], dtype=np.int64), np.empty(3, dtype=np.int64), np.empty(3)
+    fates, reach = np.empty(tiles.shape[2], dtype=np.int64), reach_of(slopes_of(coefficients, shape), side)
     for tz in range(tiles.shape[0]):
         z0, z1 = tz * sz, min(tz * sz + sz, depth)
         for z in range(z0, z1):
             _planes(planes[z - z0], coefficients, cells_z[z], weights_z[z])
         for ty in range(tiles.shape[1]):
             y0, y1 = ty * sy, min(ty * sy + sy, height)
-            middle[0], middle[1] = (z0 + z1 - 1) // 2, (y0 + y1 - 1) // 2
-            far[0], far[1] = z1 - 1 - middle[0], y1 - 1 - middle[1]
-            _row(cubics, sums, planes[middle[0] - z0], cells_y[middle[1]], weights_y[middle[1]])
-            mixed = _fates(
-                fates, tiles, uneven, slopes, cubics, cells_x, offsets, middle, far, shape, side, constant
+            z, y = (z0 + z1 - 1) // 2, (y0 + y1 - 1) // 2
+            _row(cubics, sums, planes[z - z0], cells_y[y], weights_y[y])
+            mixed = fates_of(
+                fates, tiles, uneven, reach, cubics, cells_x, offsets, z, y, shape, side, constant
             )
             for z in range(z0, z1):
                 for y in range(y0, y1):

@@ -16,11 +16,11 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from noisylabels.case import IGNORE, Case, LabelMap
+from noisylabels.case import Case, LabelMap
 from noisylabels.draws import Draws
 from noisylabels.errors import UsageError
 from noisylabels.kernels import flips as pixels
-from noisylabels.kernels.components import components
+from noisylabels.kernels.object_runs import as_volume, fill, runs_of
 from noisylabels.kernels.tables import look_up
 from noisylabels.parts.scope import chosen_classes
 from noisylabels.transition import Matrix, flip
@@ -101,10 +101,13 @@ def flip_units(labels: LabelMap, matrix: Matrix, unit: Unit, draws: Draws) -> La
             out[start : start + _BLOCK] = pixels.flip_pixels(part, matrix, stream.words(part.size))
         return out.reshape(labels.shape)
     if unit == "component":
-        ids, classes = components(labels, range(1, size))
-        true = np.concatenate([np.zeros(1, dtype=np.uint8), classes])
-        out = look_up(flip(true, matrix, stream.words(len(true))), ids)
-        out[labels == IGNORE] = IGNORE
+        found = runs_of(labels, range(1, size))
+        true = np.concatenate([np.zeros(1, dtype=np.uint8), found.classes])
+        flipped = flip(true, matrix, stream.words(len(true)))
+        background = np.arange(256).astype(np.uint8)
+        background[0] = flipped[0]
+        out = look_up(background, labels)
+        fill(as_volume(out), found.spans, flipped[1:][found.owner])
         return out
     true = np.arange(256).astype(np.uint8)
     words = np.zeros(256, dtype=np.uint64)
