@@ -188,7 +188,7 @@ def main() -> None:
         row += [
             f"{best} {least:.2f}",
             f"{least / mine:.1f}",
-            ", ".join(f"{tool} {ms:.0f}" for tool, ms in rest),
+            ", ".join(f"{tool} {ms:.{1 if ms < 10 else 0}f}" for tool, ms in rest),
         ]
         print(f"| {' | '.join(row)} |", flush=True)
 

@@ -54,17 +54,21 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
             f"{path} is {pixels.dtype.name} of shape {pixels.shape}; expected 8-bit grey of {MASK_SIDE}x{MASK_SIDE}, "
             f"or of {PACKED_SIDE}x{PACKED_SIDE} in the re-packed layout."
         )
-    other = np.setdiff1d(pixels, (0, 255))
-    if other.size:
+    drawn = pixels == 255
+    other = ~drawn & (pixels != 0)
+    if other.any():
         raise InvalidData(
-            f"{path} holds the value {other[0]}; a segmentation holds 0 and 255 only, so copy it again from its source."
+            f"{path} holds the value {pixels[other].min()}; a segmentation holds 0 and 255 only, so copy it again "
+            "from its source."
         )
-    return np.asarray(pixels == 255)
+    return np.asarray(drawn)
 
 
 def resized_image(image: NDArray[np.unsignedinteger], side: int) -> NDArray[np.unsignedinteger]:
     """The image at a smaller side: the mean over blocks, halves rounded up."""
     factor = len(image) // side
+    if factor == 1:
+        return image
     area = factor * factor
     return ((2 * _blocks(image, factor) + area) // (2 * area)).astype(image.dtype)
 
@@ -75,6 +79,8 @@ def resized_mask(structure: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
         times = side // len(structure)
         return structure.repeat(times, axis=0).repeat(times, axis=1)
     factor = len(structure) // side
+    if factor == 1:
+        return structure
     return 2 * _blocks(structure, factor) >= factor * factor
 
 

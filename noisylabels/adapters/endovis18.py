@@ -13,6 +13,7 @@ Source: Allan et al., arXiv 2001.11190; Guo and Yuan (JCAS), MICCAI 2022, for pa
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Literal
@@ -32,6 +33,7 @@ from noisylabels.store.splits import Split
 SHAPE = (1024, 1280)
 
 _PARTS = {"instrument-shaft": "shaft", "instrument-wrist": "wrist", "instrument-clasper": "clasper"}
+_UNKNOWN = 254
 _TEST, _VAL = {2, 5, 9, 15}, {6, 13}
 
 
@@ -198,23 +200,28 @@ def _table(colours: Mapping[str, list[int]], facts: SourceFacts, options: Option
 
 
 def _looked_up(coloured: NDArray[np.uint8], table: Mapping[int, int], name: str) -> LabelMap:
-    wide = coloured.astype(np.uint32)
-    packed = wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
-    labels = np.zeros(packed.shape, dtype=np.uint8)
-    known = np.zeros(packed.shape, dtype=bool)
-    for colour, code in table.items():
-        here = packed == colour
-        known |= here
-        if code:
-            labels[here] = code
-    if not known.all():
-        found, counts = np.unique(packed[~known], return_counts=True)
+    packed = coloured[..., 0].astype(np.uint32) << 16
+    packed |= coloured[..., 1].astype(np.uint32) << 8
+    packed |= coloured[..., 2]
+    labels: LabelMap = _by_colour(tuple(table.items()))[packed]
+    unknown = labels == _UNKNOWN
+    if unknown.any():
+        found, counts = np.unique(packed[unknown], return_counts=True)
         most = int(found[np.argmax(counts)])
         raise InvalidData(
             f"{name} holds {int(counts.sum())} pixels of {len(found)} colours that no labels.json names, most often "
             f"({most >> 16}, {most >> 8 & 255}, {most & 255})."
         )
     return labels
+
+
+@lru_cache(maxsize=2)
+def _by_colour(table: tuple[tuple[int, int], ...]) -> NDArray[np.uint8]:
+    """The class of every one of the 2**24 colours; 16 MB, made once in a process."""
+    classes = np.full(1 << 24, _UNKNOWN, dtype=np.uint8)
+    for colour, code in table:
+        classes[colour] = code
+    return classes
 
 
 def _nearest(labels: LabelMap, size: tuple[int, int]) -> LabelMap:

@@ -205,14 +205,15 @@ def _scan(item: Item, notes: list[str]) -> tuple[NDArray[Any], LabelMap]:
                 f"{path} has {structure.shape[::-1]} voxels and {item.files[0].name} {image.shape[::-1]}; "
                 "they must show the same scan."
             )
-        values = set(np.flatnonzero(np.bincount(structure.ravel(), minlength=256)).tolist()) - {0}
-        if not values <= {255} and not values <= {1}:
-            raise InvalidData(
-                f"{path} holds the value {min(values - {255})}; only 0 and 255 are labels of LA."
-            )
-        if values == {1}:
+        high = int(structure.max())
+        inside = structure > 0
+        odd = inside & (structure != high)
+        if high not in (0, 1, 255) or odd.any():
+            value = high if high not in (0, 1, 255) else int(structure[odd][0])
+            raise InvalidData(f"{path} holds the value {value}; only 0 and 255 are labels of LA.")
+        if high == 1:
             notes.append(f"{path.name} holds 1 instead of 255 for the structure.")
-        labels[(structure > 0) & (labels == 0)] = code
+        labels[inside & (labels == 0) if code > 1 else inside] = code
     return image, labels
 
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -221,18 +221,20 @@ def _labels(path: Path, volume: Volume, drawn: Volume) -> LabelMap:
     return np.ascontiguousarray(volume.turn(stored).astype(np.uint8))
 
 
-def _hounsfield(path: Path, voxels: NDArray[np.generic]) -> tuple[NDArray[np.int16], tuple[str, ...]]:
-    if not np.isfinite(voxels).all():
-        raise InvalidData(f"{path} holds values that are not numbers.")
-    whole = np.rint(voxels) if voxels.dtype.kind == "f" else voxels
-    if whole.min() < -32768 or whole.max() > 32767:
+def _hounsfield(path: Path, voxels: NDArray[Any]) -> tuple[NDArray[np.int16], tuple[str, ...]]:
+    notes: tuple[str, ...] = ()
+    if voxels.dtype.kind == "f":
+        if not np.isfinite(voxels).all():
+            raise InvalidData(f"{path} holds values that are not numbers.")
+        whole = np.rint(voxels)
+        if not np.array_equal(whole, voxels):
+            notes = ("Intensities were not whole numbers and are rounded.",)
+        voxels = whole
+    if voxels.dtype != np.int16 and (voxels.min() < -32768 or voxels.max() > 32767):
         raise InvalidData(
-            f"{path} holds values beyond 16 bits ({whole.min():g} to {whole.max():g}); HU fit into them."
+            f"{path} holds values beyond 16 bits ({voxels.min():g} to {voxels.max():g}); HU fit into them."
         )
-    notes = (
-        ("Intensities were not whole numbers and are rounded.",) if not np.array_equal(whole, voxels) else ()
-    )
-    return np.ascontiguousarray(whole.astype(np.int16)), notes
+    return np.ascontiguousarray(voxels.astype(np.int16, copy=False)), notes
 
 
 def _notes(item: Item, volume: Volume, drawn: Volume) -> tuple[str, ...]:
