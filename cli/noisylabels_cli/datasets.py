@@ -75,8 +75,15 @@ def info_command(name: str, raw: Path | None) -> None:
     metavar="ID",
     help="Only this patient, where single ones are offered.",
 )
+@click.option(
+    "--source",
+    type=click.Choice(["nbia", "idc"]),
+    default="nbia",
+    show_default=True,
+    help="Where patients come from: the archive's REST interface, or the Imaging Data Commons by idc-index.",
+)
 def fetch_command(
-    name: str, raw: Path | None, accept_terms: bool, only: Sequence[str], patients: Sequence[str]
+    name: str, raw: Path | None, accept_terms: bool, only: Sequence[str], patients: Sequence[str], source: str
 ) -> None:
     """Download what may be downloaded without a login; print the steps for the rest.
 
@@ -92,7 +99,7 @@ def fetch_command(
     for file in open_files:
         _fetch(file, folder)
     if patients:
-        _fetch_patients(facts, patients, folder)
+        _fetch_patients(facts, patients, folder, source)
     by_hand = [file for file in chosen if not file.channels and not (folder / file.name).exists()]
     if facts.steps and by_hand and not (patients or only):
         for number, step in enumerate(facts.steps, start=1):
@@ -170,11 +177,17 @@ def _fetch(file: "SourceFile", folder: Path) -> None:
     say(f"{path} is there{' and unpacked' if file.unpack else ''}.")
 
 
-def _fetch_patients(facts: "SourceFacts", patients: Sequence[str], folder: Path) -> None:
-    from noisylabels.nbia import fetch_series, series_of
-
+def _fetch_patients(facts: "SourceFacts", patients: Sequence[str], folder: Path, source: str) -> None:
     if not facts.service:
         raise UsageError(f"{facts.name} is not offered by patient; leave --patient out.")
+    if source == "idc":
+        from noisylabels.idc import fetch_patients
+
+        for place in fetch_patients(facts.service, patients, folder):
+            say(f"{place} is there.")
+        return
+    from noisylabels.nbia import fetch_series, series_of
+
     for series in series_of(facts.service, patients):
         with bytes_progress(f"{series.patient}, {series.images} images") as advance:
             place = fetch_series(facts.service, series, folder, advance)

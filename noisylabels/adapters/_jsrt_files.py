@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from noisylabels.adapters._jsrt_pixels import read_mask
 from noisylabels.errors import InvalidData
 from noisylabels.facts import SourceFacts
 from noisylabels.sources import Finding
@@ -66,13 +67,30 @@ def find(raw: Path, facts: SourceFacts) -> Found:
             found.structures[name] = _listed(drawn, (".gif", ".tif", ".tiff", ".png"), facts)
     loose = [path for path in files if path.suffix.lower() in (".tif", ".tiff")]
     if not found.structures and loose:
-        found.structures["right lung"] = _listed(loose, (".tif", ".tiff"), facts)
+        found.structures["right lung"] = _right_lungs(_listed(loose, (".tif", ".tiff"), facts))
     if not found.images or not found.structures:
         raise InvalidData(f"{raw} holds no JSRT {'masks' if found.images else 'image'}; {_EXPECTED}.")
     for path in files:
         if path.name.upper() in _COLUMNS:
             found.clinical |= _clinical(path)
     return found
+
+
+def _right_lungs(masks: dict[str, Path]) -> dict[str, Path]:
+    """Masks that come one a case, told by content: the later publication of SCR is said to show the right lung.
+
+    Raises:
+        InvalidData: the first one shows something else than one structure on the image's left.
+    """
+    first = next(iter(masks.values()))
+    columns = read_mask(first).sum(axis=0)
+    middle = len(columns) // 2
+    if columns.sum() == 0 or columns[middle:].sum() > columns.sum() // 100:
+        raise InvalidData(
+            f"{first} is a mask of its own for the whole case, but not of the right lung, which lies on the image's "
+            "left; use the original SCR archive with its five folders."
+        )
+    return masks
 
 
 def _packed(raw: Path, facts: SourceFacts) -> Found:

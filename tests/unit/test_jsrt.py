@@ -221,6 +221,11 @@ def test_masks_of_the_right_lung_only_cannot_give_more(tmp_path):
     write_raw(tmp_path, 1, traps=("right-lung-only",), coarse=8)
     with pytest.raises(InvalidData, match="has no folder left lung, expected beside right lung"):
         jsrt.survey(tmp_path, FACTS, jsrt.Options())
+    (mask,) = (tmp_path / "masks").glob("*.tif")
+    whole = np.asarray(Image.open(mask))
+    Image.fromarray(np.maximum(whole, whole[:, ::-1])).save(mask)
+    with pytest.raises(InvalidData, match="not of the right lung"):
+        jsrt.survey(tmp_path, FACTS, jsrt.Options())
 
 
 def test_sides_that_are_merged_cannot_be_kept(raw):
