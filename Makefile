@@ -39,7 +39,7 @@ versions: $(READY)  ## Golden digests under other numpy and scipy versions
 	$(BIN)/python tests/golden/versions.py
 
 real-data: $(READY)  ## Tests on real files: make real-data DATA=folder
-	$(BIN)/python -m pytest -m real_data --real-data $(DATA)
+	$(BIN)/python -m pytest -m real_data --real-data=$(DATA) tests
 
 interop: $(READY)  ## nnU-Net, MONAI, SimpleITK and nibabel on our datasets
 	$(BIN)/python tests/interop/run.py
