@@ -28,7 +28,7 @@ from noisylabels.case import Case
 from noisylabels.errors import InvalidData
 from noisylabels.facts import SourceFacts
 
-Kind: TypeAlias = Literal["missing", "damaged", "duplicate", "unexpected", "repaired"]
+Kind: TypeAlias = Literal["found", "missing", "damaged", "duplicate", "unexpected", "repaired"]
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -63,7 +63,8 @@ class Finding:
     """Something that a user should know about the raw files.
 
     Attributes:
-        kind: missing, damaged, duplicate, unexpected (ignored), or repaired (what was done is said).
+        kind: found (told, nothing wrong), missing, damaged, duplicate, unexpected (ignored), or repaired (what
+            was done is said).
         what: the file, folder or id that it is about.
         text: the finding in one sentence.
     """

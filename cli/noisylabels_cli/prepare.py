@@ -57,13 +57,13 @@ def command(
         return
     plan = _plan(name, raw, preset, split, given)
     survey = plan.adapter.survey(plan.raw, plan.facts, plan.options)
+    _tell(survey.findings)
     if dry_run:
-        _tell(survey.findings)
         files = sum(len(item.files) for item in survey.items)
         data(f"{len(survey.items)} items of {files} files would be read into {out or Path(name)}.")
         return
     prepared = _write(plan, survey, out or Path(name), jobs)
-    _summarise(prepared, survey, plan.facts)
+    _summarise(prepared, plan.facts)
     data(str(out or Path(name)))
     faulty = len(prepared.damaged) + sum(finding.kind == "damaged" for finding in survey.findings)
     if faulty:
@@ -126,13 +126,13 @@ def _write(plan: _Plan, survey: "Survey", out: Path, jobs: int | None) -> "Prepa
         )
 
 
-def _summarise(prepared: "Prepared", survey: "Survey", facts: "SourceFacts") -> None:
-    _tell(survey.findings)
+def _summarise(prepared: "Prepared", facts: "SourceFacts") -> None:
     for text in list(prepared.damaged.values())[:_SHOWN]:
         say(f"damaged: {text}")
     dataset = prepared.dataset
     parts = ", ".join(f"{len(dataset.ids(part))} {part}" for part in ("train", "val", "test"))
-    say(f"{len(dataset.entries)} cases ({parts}); licence: {facts.licence}.")
+    count = len(dataset.entries)
+    say(f"{count} case{'s' if count > 1 else ''} ({parts}); licence: {facts.licence}.")
 
 
 def _tell(findings: Sequence["Finding"]) -> None:

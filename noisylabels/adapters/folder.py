@@ -119,7 +119,7 @@ def survey(raw: Path, facts: SourceFacts, options: Options) -> Survey:
         )
     told = _told(options, values, items[0])
     counts = ", ".join(f"{v} is {c}" for v, c in zip(told.values, told.classes, strict=True))
-    findings.append(Finding(kind="repaired", what="values", text=f"Of the labels' values {counts}."))
+    findings.append(Finding(kind="found", what="values", text=f"Of the labels' values {counts}."))
     return Survey(items=tuple(items), findings=tuple(findings), options=told)
 
 
