@@ -1,4 +1,6 @@
-"""Draw ``docs/phantoms.png``: six phantom scenes, and the same with their labels laid over.
+"""Draw phantom scenes, and the same with their labels laid over.
+
+``docs/phantoms.png`` shows six of the source domain, ``docs/phantoms-target.png`` three of the target domain.
 
 Run ``python docs/make_phantoms.py`` from the repository root.
 """
@@ -13,7 +15,8 @@ from noisylabels.case import Case
 from noisylabels.phantoms.laparoscopy import cases
 
 SIZE = (192, 240)
-SCENES = (0, 2, 3, 6, 7, 11)
+PAGES = {"phantoms.png": ("source", (0, 2, 3, 6, 7, 11)), "phantoms-target.png": ("target", (2, 3, 7))}
+"""File -> domain and numbers of the scenes."""
 COLOURS = ((61, 182, 122), (250, 199, 72), (64, 156, 224))  # of shaft, wrist and clasper
 GAP = 4
 
@@ -27,12 +30,13 @@ def tile(case: Case) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     return np.concatenate([image, rule, image]), np.concatenate([above, case.labels])
 
 
-def sheet() -> Image.Image:
-    """Two rows of three tiles on white, with a palette that holds the colours of the labels as they are."""
-    scenes = list(cases(max(SCENES) + 1, SIZE, seed=5, frames=1))
-    tiles = [tile(scenes[k]) for k in SCENES]
+def sheet(domain: str, numbers: tuple[int, ...]) -> Image.Image:
+    """Rows of three tiles on white, with a palette that holds the colours of the labels as they are."""
+    scenes = list(cases(max(numbers) + 1, SIZE, seed=5, frames=1, domain=domain))
+    tiles = [tile(scenes[k]) for k in numbers]
     height, width, _ = tiles[0][0].shape
-    page = np.full((2 * height + 3 * GAP, 3 * width + 2 * GAP, 3), 255, np.uint8)
+    rows = len(numbers) // 3
+    page = np.full((rows * height + 3 * GAP * (rows - 1), 3 * width + 2 * GAP, 3), 255, np.uint8)
     labels = np.zeros(page.shape[:2], np.uint8)
     for k, (image, laid) in enumerate(tiles):
         top, left = (k // 3) * (height + 3 * GAP), (k % 3) * (width + GAP)
@@ -48,4 +52,5 @@ def sheet() -> Image.Image:
 
 
 if __name__ == "__main__":
-    sheet().save(Path(__file__).with_name("phantoms.png"), optimize=True)
+    for name, (domain, numbers) in PAGES.items():
+        sheet(domain, numbers).save(Path(__file__).with_name(name), optimize=True)

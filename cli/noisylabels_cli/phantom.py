@@ -10,7 +10,7 @@ import click
 
 from noisylabels.catalogue import DATASETS
 from noisylabels.errors import UsageError, unknown
-from noisylabels_cli.embedded import COUNT, FOLDER
+from noisylabels_cli.embedded import COUNT
 from noisylabels_cli.say import columns, data, progress, say
 
 
@@ -28,11 +28,22 @@ from noisylabels_cli.say import columns, data, progress, say
     metavar="NAME,...",
     help="Faults of real raw data to add, or all; with DATASET only.",
 )
+@click.option(
+    "--domain",
+    default="source",
+    show_default=True,
+    metavar="NAME",
+    help="Look of the embedded scenes: source, or target for other tissue, light, optics and instruments.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed gives other pictures.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder to write.  [default: phantoms, DATASET-raw]"
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder to write.  [default: phantoms, phantoms-DOMAIN, DATASET-raw]",
 )
-def command(name: str | None, cases: int | None, size: str, traps: str, seed: int, out: Path | None) -> None:
+def command(
+    name: str | None, cases: int | None, size: str, traps: str, domain: str, seed: int, out: Path | None
+) -> None:
     """Write synthetic data to try things with.
 
     Without a DATASET the embedded one, ready to be used: laparoscopic scenes. With one, files in the raw layout
@@ -42,8 +53,10 @@ def command(name: str | None, cases: int | None, size: str, traps: str, seed: in
     if name is None:
         if traps:
             raise UsageError("The embedded dataset has no traps; name a DATASET.")
-        data(str(_embedded(out or FOLDER, cases or COUNT, size, seed)))
+        data(str(_embedded(out, cases or COUNT, size, seed, domain)))
         return
+    if domain != "source":
+        raise UsageError("The domains are those of the embedded dataset; leave the DATASET out.")
     writer = _writer(name)
     known: Mapping[str, str] = writer.TRAPS
     if traps == "help":
@@ -76,12 +89,14 @@ def _none(name: str) -> Any:
     raise UsageError(f"There are no phantoms in the raw layout of {name}.")
 
 
-def _embedded(out: Path, cases: int, size: str, seed: int) -> Path:
+def _embedded(out: Path | None, cases: int, size: str, seed: int, domain: str) -> Path:
     match = re.fullmatch(r"(\d+)x(\d+)", size)
     if not match:
         raise UsageError(f"--size takes height and width as in 128x160, not '{size}'.")
     from noisylabels.phantoms import phantom_dataset
+    from noisylabels.phantoms.embedded import name_of
 
+    out = out or Path(name_of(domain))
     with progress("drawing phantoms") as advance:
         phantom_dataset(
             out,
@@ -89,5 +104,6 @@ def _embedded(out: Path, cases: int, size: str, seed: int) -> Path:
             size=(int(match[1]), int(match[2])),
             seed=seed,
             progress=lambda done, case_id: advance(done, cases, case_id),
+            domain=domain,
         )
     return out

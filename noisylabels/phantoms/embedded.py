@@ -5,6 +5,7 @@ from pathlib import Path
 
 from noisylabels.draws import Draws
 from noisylabels.errors import UsageError
+from noisylabels.phantoms.domains import SOURCE
 from noisylabels.phantoms.laparoscopy import CLASSES, cases
 from noisylabels.store.dataset import Dataset, write_dataset
 from noisylabels.store.index import DatasetInfo
@@ -21,6 +22,7 @@ def phantom_dataset(
     size: tuple[int, int] = (128, 160),
     seed: int = 0,
     progress: Callable[[int, str], None] | None = None,
+    domain: str = "source",
 ) -> Dataset:
     """Write the embedded dataset.
 
@@ -30,31 +32,41 @@ def phantom_dataset(
         size: (Y, X) in px.
         seed: of the scenes and of the split.
         progress: called after each case with the number of cases so far and the case's id.
+        domain: how the scenes look: source, or target for other tissue, light, optics and instruments with the
+            same classes.
 
     Returns:
         The dataset, opened.
 
     Raises:
-        UsageError: too few cases, a side below 32 px, or ``out`` is already there.
+        UsageError: too few cases, a side below 32 px, an unknown domain, or ``out`` is already there.
     """
     info = DatasetInfo(
-        name=NAME,
+        name=name_of(domain),
         classes=CLASSES,
         channels=("red", "green", "blue"),
         ending=".png",
-        title="Synthetic laparoscopic scenes with instruments made of shaft, wrist and clasper",
+        title="Synthetic laparoscopic scenes with instruments made of shaft, wrist and clasper"
+        + ("" if domain == SOURCE.name else f", {domain} domain"),
         licence="Apache-2.0",
         citation="noisylabels, embedded phantoms",
     )
     options = {"count": count, "size": list(size), "seed": seed, "frames": FRAMES}
+    if domain != SOURCE.name:  # the record of a source stays what it was before there were domains
+        options["domain"] = domain
     return write_dataset(
-        cases(count, size, seed, FRAMES),
+        cases(count, size, seed, FRAMES, domain),
         info,
         out,
         {"default": _split(count, seed)},
         provenance={"source": "noisylabels.phantoms.laparoscopy", "options": options},
         progress=progress,
     )
+
+
+def name_of(domain: str) -> str:
+    """Name of the dataset of a domain, and of the folder that it is written to by default."""
+    return NAME if domain == SOURCE.name else f"{NAME}-{domain}"
 
 
 def _split(count: int, seed: int) -> Split:

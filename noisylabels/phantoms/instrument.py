@@ -43,6 +43,8 @@ class Instrument:
         steel: 0 dark coated shaft, 1 bare metal like the wrist.
         brightness: of the metal.
         stained: how much blood is on it, 0 to 1.
+        coat: gain of red, green and blue on the shaft.
+        metal: the same on wrist and jaws.
     """
 
     lattice: Array
@@ -61,6 +63,8 @@ class Instrument:
     steel: float
     brightness: float
     stained: float
+    coat: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    metal: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
 def turned(vector: Vector, half_tangent: float) -> Vector:

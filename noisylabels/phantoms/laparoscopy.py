@@ -19,6 +19,7 @@ from noisylabels.case import Case, LabelMap
 from noisylabels.draws import Draws
 from noisylabels.errors import UsageError
 from noisylabels.phantoms import light
+from noisylabels.phantoms.domains import SOURCE, Domain, domain_of
 from noisylabels.phantoms.instrument import Piece, moved, pieces
 from noisylabels.phantoms.metal import paint
 from noisylabels.phantoms.scene import Scene, draw_scene
@@ -28,7 +29,9 @@ CLASSES = ("background", "shaft", "wrist", "clasper")
 SMALLEST = 32
 
 
-def cases(count: int, size: tuple[int, int] = (256, 320), seed: int = 0, frames: int = 4) -> Iterator[Case]:
+def cases(
+    count: int, size: tuple[int, int] = (256, 320), seed: int = 0, frames: int = 4, domain: str = "source"
+) -> Iterator[Case]:
     """Scenes one after the other, in sequences.
 
     Args:
@@ -36,26 +39,28 @@ def cases(count: int, size: tuple[int, int] = (256, 320), seed: int = 0, frames:
         size: (Y, X) in px, each at least 32; instruments scale with Y.
         seed: another seed gives other scenes.
         frames: how many cases show the same tissue and instruments; the last sequence may be shorter.
+        domain: how they look: one of ``domains.DOMAINS``.
 
     Yields:
         Cases ``phantom_0000``, ... with an image (3, Y, X) uint8 in red, green, blue, labels (Y, X) of the
         classes background, shaft, wrist, clasper, and the sequence as ``group``.
 
     Raises:
-        UsageError: a size below 32, a negative count, or no frame in a sequence.
+        UsageError: a size below 32, a negative count, no frame in a sequence, or an unknown domain.
     """
     if count < 0 or frames < 1 or min(size) < SMALLEST:
         raise UsageError(
             f"Cannot make {count} phantoms of {size[0]}x{size[1]} px in sequences of {frames}; "
             f"the count must be 0 or more, sides at least {SMALLEST} px and sequences at least 1 frame."
         )
-    return _sequences(count, size, seed, frames)
+    return _sequences(count, size, seed, frames, domain_of(domain))
 
 
-def _sequences(count: int, size: tuple[int, int], seed: int, frames: int) -> Iterator[Case]:
+def _sequences(count: int, size: tuple[int, int], seed: int, frames: int, domain: Domain) -> Iterator[Case]:
     for first in range(0, count, frames):
         group = f"sequence_{first // frames:04d}"
-        scene = draw_scene(Draws(seed, "phantom", group), size, frames)
+        address = (group,) if domain is SOURCE else (domain.name, group)
+        scene = draw_scene(Draws(seed, "phantom", *address), size, frames, domain)
         for frame in range(min(frames, count - first)):
             image, labels = _render(scene, size, frame)
             name = f"phantom_{first + frame:04d}"
@@ -80,7 +85,8 @@ def _render(scene: Scene, size: tuple[int, int], frame: int) -> tuple[NDArray[np
         _cover(image, labels, scene.fold, scene.canvas)
     image = light.veiled(light.reddened(image, scene.lit), scene.smoke)
     image = blur(light.bloom(image, 0.012 * height), scene.defocus * height)
-    image *= scene.aperture
+    gain = np.array(scene.domain.gain)[:, None, None]
+    image = (image + scene.domain.haze) * gain * scene.aperture
     labels[scene.aperture < 0.5] = 0
     image = light.sensor(scene.draws.at("sensor", frame), image, scene.noise)
     return np.floor(np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8), labels

@@ -30,7 +30,8 @@ def paint(piece: Piece, tool: Instrument, lamp: Lamp, height: int) -> tuple[Arra
         finish(piece, tool, diffuse, half, height) * tool.brightness * (0.55 + 0.45 * step(0.0, 0.6, level))
     )
     red = (0.16 * (1 - level) + 0.05) * (0.3 + 0.5 * diffuse)  # light that comes back from the tissue
-    colour = np.stack([grey + red, grey * 0.965, grey * 0.985])
+    tint = tool.coat if piece.kind == "shaft" else tool.metal
+    colour = np.stack([grey * tint[0] + red, grey * 0.965 * tint[1], grey * 0.985 * tint[2]])
     if tool.stained:
         spots = _scratches(piece, tool, 9, 14) + 0.5 * _scratches(piece, tool, 30, 45)
         stain = np.array([0.42, 0.06, 0.06])[:, None] * (0.35 + 0.8 * diffuse)

@@ -5,13 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from noisylabels.draws import Draws
+from noisylabels.phantoms.domains import Domain
 from noisylabels.phantoms.light import normals, reddened, reflection, wet
 from noisylabels.phantoms.texture import Array, cells, cloud, clouds, step
-
-_FASCIA, _MUSCLE, _FAT, _BLOOD = (
-    np.array(colour)[:, None, None]
-    for colour in ((0.80, 0.46, 0.45), (0.52, 0.14, 0.14), (0.88, 0.58, 0.46), (0.50, 0.07, 0.09))
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +21,7 @@ class Tissue:
         fat: how yellow the fat is, 0 to 1.
         vessels: how clearly vessels show, 0 to 1.
         relief: height of the folds in frame heights.
+        domain: its colours.
         lamp: unit vector (x, y, towards the viewer) to the lamp.
     """
 
@@ -34,10 +31,11 @@ class Tissue:
     fat: float
     vessels: float
     relief: float
+    domain: Domain
     lamp: tuple[float, float, float]
 
 
-def draw_tissue(draws: Draws) -> Tissue:
+def draw_tissue(draws: Draws, domain: Domain) -> Tissue:
     """A tissue of the kind drawn at this address."""
     shares = draws.at("shares").uniform(5)
     side = draws.at("lamp").uniform(2, -0.45, 0.45)
@@ -48,7 +46,8 @@ def draw_tissue(draws: Draws) -> Tissue:
         muscle=float(0.25 + 0.5 * shares[1]),
         fat=float(shares[2]),
         vessels=float(0.35 + 0.6 * shares[3]),
-        relief=float(0.07 + 0.06 * shares[4]),
+        relief=float(0.07 + 0.06 * shares[4]) * domain.relief,
+        domain=domain,
         lamp=(float(side[0]) / length, float(side[1]) / length, 1 / length),
     )
 
@@ -96,15 +95,17 @@ def render(tissue: Tissue, size: tuple[int, int]) -> Array:
     relief = 1.3 * broad - 0.8 * ridge + 0.75 * lobed * (1 - first * first) + 0.16 * fine
     crease = lobed * (1 - step(0.0, 0.16, second - first))
 
-    colour = _FASCIA + 0.10 * (fine - 0.5)
+    look = (tissue.domain.fascia, tissue.domain.muscle, tissue.domain.fat, tissue.domain.blood)
+    ground, red, yellow, blood = (np.array(one)[:, None, None] for one in look)
+    colour = ground + 0.10 * (fine - 0.5)
     fat = tissue.fat * step(0.52, 0.75, clouds(draws.at("fat"), size, 2.4, 3))
-    colour += fat * (_FAT - colour)
+    colour += fat * (yellow - colour)
     edge = 0.62 - 0.3 * tissue.muscle
     muscle = step(edge, edge + 0.18, 0.4 * broad + 0.6 * clouds(draws.at("muscle"), size, 2.0, 4))
-    colour += 0.9 * muscle * (_MUSCLE + 0.08 * (fine - 0.5) - colour)
-    colour += 0.5 * crease * (_BLOOD - colour)
+    colour += 0.9 * muscle * (red + 0.08 * (fine - 0.5) - colour)
+    colour += 0.5 * crease * (blood - colour)
     for name, mesh, width, strength in (("capillaries", 7.5, 0.075, 0.55), ("veins", 2.8, 0.06, 0.8)):
-        colour += _net(tissue, warp, mesh, name, width) * (tissue.vessels * strength) * (_BLOOD - colour)
+        colour += _net(tissue, warp, mesh, name, width) * (tissue.vessels * strength) * (blood - colour)
 
     diffuse, _ = reflection(normals(relief * (tissue.relief * scale)), tissue.lamp)
     hollow = 0.42 + 0.58 * step(-0.1, 0.95, relief)
