@@ -5,7 +5,6 @@ and then a record, so a killed run goes on from the records. At the end the inde
 gets its name.
 """
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -24,6 +23,7 @@ from noisylabels.store.dataset import Dataset
 from noisylabels.store.digests import combined_digest, content_digest
 from noisylabels.store.entries import CaseEntry
 from noisylabels.store.files import disk_errors, read_labels, write_labels
+from noisylabels.store.links import link_to, relative
 from noisylabels.store.work import WorkFolder
 from noisylabels.store.write import count_pixels, own_version, write_index, write_text
 
@@ -129,7 +129,7 @@ class Work:
         found = [CaseEntry.from_row(record["entry"]) for record in records]
         entries = {entry.case_id: entry for entry in found}
         info, out = self.clean.info, self.folder.out
-        parent = {"name": info.name, "path": _relative(self.clean.path, out), "digest": self.clean.digest}
+        parent = link_to(info.name, self.clean.path, self.clean.digest, out)
         measured = {
             **pool(NoiseMeasure.from_dict(record["noise"]) for record in records).to_dict(),
             **self._summary(found, records),
@@ -143,7 +143,7 @@ class Work:
         write_text(self.folder.result / "recipe.toml", text)
         pairs = {
             case_id: {
-                "images": [_relative(image, out) for image in self.clean.image_paths(case_id)],
+                "images": [relative(image, out) for image in self.clean.image_paths(case_id)],
                 "label": f"labelsTr/{case_id}{info.ending}",
             }
             for case_id in entries
@@ -194,7 +194,3 @@ def rounded(value: Any) -> Any:
     if isinstance(value, list):
         return [rounded(item) for item in value]
     return float(f"{value:.10g}") if isinstance(value, float) else value
-
-
-def _relative(path: Path, start: Path) -> str:
-    return Path(os.path.relpath(path.resolve(), start.resolve())).as_posix()

@@ -26,7 +26,8 @@ def readers_of(case: Case, names: Sequence[str] | None) -> dict[str, LabelMap]:
     if not case.readers:
         raise UsageError(
             f"Case {case.case_id} has no readers, and this mode takes its labels from them; use a dataset that "
-            f"brings label maps of readers or predictions in its folder readers."
+            "brings label maps of readers or predictions in its folder readers (noisylabels predict --as-reader writes "
+            "one)."
         )
     for name in names or ():
         if name not in case.readers:

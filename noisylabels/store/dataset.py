@@ -5,13 +5,13 @@
                 imagesTs/<case>_0000.<ext>  labelsTs/<case>.<ext>     test cases
                 readers/<reader>/<case>.<ext>                         other label maps of the same image
                 scores/<reader>/<case>_0000.<ext> ...                 how sure a model is of every class, 0 to 255
+    <derived>/  as a dataset, without imagesTr and imagesTs       further readers; images stay in the parent
     <noisy>/    dataset.json  cases.csv  recipe.toml  labelsTr/<case>.<ext>
                 readers/<annotator>/<case>.<ext>                      images and the rest stay in the parent
 
 What is loaded is checked against its digest: a file that was damaged or edited is noticed where it is used.
 """
 
-import os
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
@@ -22,12 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noisylabels.case import IGNORE, Case, LabelMap
-from noisylabels.errors import InvalidData, Mismatch, unknown
+from noisylabels.errors import InvalidData, unknown
 from noisylabels.recipe import Recipe
 from noisylabels.store.digests import content_digest
 from noisylabels.store.entries import CaseEntry, cases_from_csv, dataset_digest
 from noisylabels.store.files import image_names, read_image, read_labels
 from noisylabels.store.index import DatasetInfo
+from noisylabels.store.links import follow
 from noisylabels.store.splits import PARTS, Split
 from noisylabels.store.write import score_files, write_folder
 
@@ -130,27 +131,21 @@ class Dataset:
             InvalidData: it is not where the noisy dataset says.
             Mismatch: there is another dataset at that place.
         """
-        if not self.noisy:
-            return None
-        link = self.document["noisylabels"]["parent"]
-        place = Path(os.path.normpath(self.path / link["path"]))
-        if not place.is_dir():
-            raise InvalidData(
-                f"{self.path} was made from the dataset {link['name']}, which is no longer at "
-                f"{place}; put it back."
-            )
-        parent = Dataset.open(place)
-        if parent.digest != link["digest"]:
-            raise Mismatch(
-                f"{self.path} was made from a dataset with the digest {link['digest'][:12]}, but {place} has "
-                f"{parent.digest[:12]}."
-            )
-        return parent
+        return self._linked("parent")
 
     @property
     def clean(self) -> "Dataset":
         """The parent of a noisy dataset, or the dataset itself."""
         return self.parent or self
+
+    @cached_property
+    def image_home(self) -> "Dataset":
+        """The dataset whose folder holds the images: another one for a noisy or a derived dataset."""
+        return self.clean._linked("images") or self.clean
+
+    def _linked(self, name: str) -> "Dataset | None":
+        link = self.document["noisylabels"].get(name)
+        return None if link is None else follow(self.path, link, Dataset.open)
 
     @cached_property
     def recipe(self) -> Recipe | None:
@@ -243,8 +238,8 @@ class Dataset:
         return self.path / f"labels{folder}" / f"{case_id}{self.info.ending}"
 
     def image_paths(self, case_id: str) -> list[Path]:
-        """The image files of a case, in the parent for a noisy dataset."""
-        home = self.clean
+        """The image files of a case, wherever they are."""
+        home = self.image_home
         folder = home.path / f"images{home.entries[case_id].folder}"
         return [folder / name for name in image_names(case_id, home.info.ending, len(home.info.channels))]
 

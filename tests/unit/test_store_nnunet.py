@@ -9,6 +9,7 @@ there are declared values only.
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from small import CLASSES, small_case, small_dataset, small_info, small_split
 from noisylabels.generate import noisy_dataset
 from noisylabels.recipe import Recipe, Step
 from noisylabels.store.dataset import write_dataset
+from noisylabels.store.derived import derived_dataset
 
 
 def _read(path):
@@ -140,3 +142,23 @@ def test_images_of_noisy_datasets_stay_where_they_are(tmp_path):
         "images": ["../small/imagesTr/case_000_0000.png"],
         "label": "labelsTr/case_000.png",
     }
+
+
+def test_datasets_with_further_readers_refer_to_the_images(tmp_path):
+    parent = small_dataset(tmp_path / "small", ignore=True)
+    derived = derived_dataset(
+        parent,
+        parent.ids(),
+        lambda case: replace(case, readers={"model": case.labels}),
+        tmp_path / "derived",
+        {},
+    )
+    document, _ = check_nnunet(derived.path)
+    assert list(document["dataset"]) == sorted(
+        p.name.removesuffix(".png") for p in (derived.path / "labelsTr").iterdir()
+    )
+    assert document["dataset"]["case_000"] == {
+        "images": ["../small/imagesTr/case_000_0000.png"],
+        "label": "labelsTr/case_000.png",
+    }
+    check_nnunet(_noisy(derived).path)
