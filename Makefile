@@ -27,8 +27,9 @@ fix: $(READY)  ## Format and repair what can be repaired
 golden: $(READY)  ## Write the golden pictures and digests anew; read the diff before you commit it
 	$(BIN)/python tests/golden/write.py
 
-docs: $(READY)  ## Write docs/modes.md, docs/presets.md and the pictures anew
+docs: $(READY)  ## Write docs/modes.md, docs/methods.md, docs/presets.md and the pictures anew
 	$(BIN)/python docs/make_modes.py
+	$(BIN)/python docs/make_methods.py
 	$(BIN)/python docs/make_phantoms.py
 	$(BIN)/python docs/make_presets.py
 
@@ -48,7 +49,7 @@ fuzz: $(READY)  ## Ten thousand random recipes on random small maps
 	$(BIN)/python tests/fuzz.py
 
 bench: $(READY)  ## Tables of speed, as ratios to peers in the same run; peers that are not installed are left out
-	for family in balls corruptions elastic markov objects polygons readers training; do \
+	for family in affinity balls corruptions elastic markov objects polygons readers; do \
 	    $(BIN)/python benchmarks/$$family.py --quick || exit 1; done
 	$(BIN)/python benchmarks/large.py
 

@@ -1,116 +1,17 @@
-"""Affinity without the affinity matrix, against the formulas written out with the matrix."""
+"""Affinity without the affinity matrix, against the formulas written out with the matrix; on a GPU too where one is."""
 
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
+from toy_affinity import DEVICES, MATRIX, agree_within, some_labels, unit_rows, value_and_gradients
 
-from noisylabels.case import IGNORE
-from noisylabels_plugins.parts.affinity import differentiated_reasoning, pairwise_loss, unit_features
-
-MATRIX = [[0.9, 0.1], [0.3, 0.7]]
-
-
-def unit_rows(batch, count, channels, seed=0, dtype=torch.float64):
-    """Rectified rows of length 1, one of them without any feature."""
-    rows = torch.randn(batch, count, channels, generator=torch.Generator().manual_seed(seed), dtype=dtype)
-    rows = rows.relu()
-    rows[:, 0] = 0
-    return rows / (rows.norm(dim=-1, keepdim=True) + 1e-9)
-
-
-def some_labels(batch, count, seed=0, ignore=True):
-    labels = torch.randint(0, 3, (batch, count), generator=torch.Generator().manual_seed(seed + 100))
-    if ignore:
-        labels[:, 1::5] = IGNORE
-    return labels
-
-
-def dense_loss(unit, labels, matrix, self_pairs=False, ignored_pairs=False, floor=1e-6):
-    """The same with every pair in memory; the mean runs over the pairs of all images."""
-    affinity = unit @ unit.transpose(1, 2)
-    probability = (1 - affinity) * matrix[0, 1] + affinity * matrix[1, 1]
-    agree = labels[:, :, None] == labels[:, None, :]
-    counted = (
-        torch.ones_like(agree)
-        if ignored_pairs
-        else (labels != IGNORE)[:, :, None] & (labels != IGNORE)[:, None, :]
-    )
-    if not self_pairs:
-        counted = counted & ~torch.eye(labels.shape[1], dtype=torch.bool)
-    losses = -torch.where(agree, probability, 1 - probability).clamp(min=floor).log()
-    return (losses * counted).sum() / counted.sum().clamp(min=1)
-
-
-def value_and_gradients(loss, unit, matrix, *rest, **options):
-    unit, matrix = unit.detach().clone().requires_grad_(), matrix.detach().clone().requires_grad_()
-    value = loss(unit, *rest, matrix, **options)
-    (3 * value).backward()  # a factor that the gradient must pass on
-    return value.detach(), unit.grad, matrix.grad
-
-
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-6)])
-@pytest.mark.parametrize("tile", [1, 7, 24, 512])
-@pytest.mark.parametrize("self_pairs", [False, True])
-@pytest.mark.parametrize("ignored_pairs", [False, True])
-def test_pairwise_loss_equals_the_dense_one(dtype, tolerance, tile, self_pairs, ignored_pairs):
-    unit, labels, matrix = unit_rows(2, 24, 5), some_labels(2, 24), torch.tensor(MATRIX, dtype=torch.float64)
-    options = {"self_pairs": self_pairs, "ignored_pairs": ignored_pairs}
-    expected = value_and_gradients(dense_loss, unit, matrix, labels, **options)
-    found = value_and_gradients(pairwise_loss, unit.to(dtype), matrix.to(dtype), labels, tile=tile, **options)
-    for got, wanted in zip(found, expected, strict=True):
-        assert got.dtype == dtype
-        assert (got.double() - wanted).norm() <= tolerance * wanted.norm()
-
-
-def test_without_a_matrix_it_is_plain_cross_entropy():
-    """Down to the floor: affinity 0 of equal labels, affinity 1 of different ones."""
-    unit, labels = unit_rows(1, 20, 4), some_labels(1, 20)
-    unit[0, 6] = unit[0, 7]
-    labels[0, 7] = 1 - labels[0, 5].clamp(max=1)
-    expected = value_and_gradients(dense_loss, unit, torch.eye(2, dtype=torch.float64), labels)
-    found = value_and_gradients(pairwise_loss, unit, torch.eye(2, dtype=torch.float64), labels)
-    for got, wanted in zip(found, expected, strict=True):
-        torch.testing.assert_close(got, wanted, rtol=1e-12, atol=1e-14)
-    torch.testing.assert_close(pairwise_loss(unit, labels), expected[0], rtol=1e-12, atol=0)
-
-
-def test_the_floor_bounds_loss_and_gradient():
-    unit = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]]).requires_grad_()
-    labels = torch.tensor([[0, 0, 1]])  # equal labels at affinity 0, different ones at affinity 0 and at 1
-    for floor in (1e-6, 1e-10):
-        loss = pairwise_loss(unit, labels, floor=floor)
-        assert loss.item() == pytest.approx(-torch.tensor(floor).log().item() * 4 / 6, rel=1e-6)
-        (gradient,) = torch.autograd.grad(loss, unit)
-        assert torch.isfinite(gradient).all()
-        assert gradient[0, 0].tolist() == pytest.approx([0, 1 / 3]), "only the pair above the floor pulls"
-
-
-@pytest.mark.parametrize("self_pairs", [False, True])
-def test_gradcheck(self_pairs):
-    unit = unit_rows(2, 9, 3).clamp(min=0.1)
-    unit = (unit / unit.norm(dim=-1, keepdim=True) * 0.98).requires_grad_()
-    matrix = torch.tensor(MATRIX, dtype=torch.float64, requires_grad=True)
-    labels = some_labels(2, 9)
-    assert torch.autograd.gradcheck(
-        lambda u, t: pairwise_loss(u, labels, t, self_pairs=self_pairs, tile=4), (unit, matrix)
-    )
-
-
-@pytest.mark.parametrize("labels", [torch.full((2, 6), IGNORE), torch.tensor([[IGNORE] * 5 + [1]] * 2)])
-def test_no_pair_gives_nothing(labels):
-    unit = unit_rows(2, 6, 3).requires_grad_()
-    loss = pairwise_loss(unit, labels)
-    loss.backward()
-    assert loss.item() == 0
-    assert not unit.grad.any()
-
-
-def test_ignored_positions_have_no_influence():
-    unit, labels = unit_rows(1, 12, 4), some_labels(1, 12)
-    used = labels[0] != IGNORE
-    whole = pairwise_loss(unit, labels)
-    assert used.sum() < 12
-    torch.testing.assert_close(whole, pairwise_loss(unit[:, used], labels[:, used]), rtol=1e-12, atol=0)
+from noisylabels.errors import UsageError
+from noisylabels_plugins.parts.affinity import (
+    differentiated_reasoning,
+    grid_for,
+    pairwise_loss,
+    unit_features,
+)
 
 
 def dense_reasoning(logits, unit, published):
@@ -144,6 +45,34 @@ def test_reasoning_equals_the_dense_formula(published, batch, count, channels):
         torch.testing.assert_close(got[index], wanted[index], rtol=tolerance, atol=tolerance)
     active = unit > 0  # nothing else passes the rectifier; where it is 0 the clamp has no slope either
     torch.testing.assert_close(got[2][active], wanted[2][active], rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("published", [False, True])
+def test_reasoning_in_float32_keeps_its_digits(device, published):
+    """Features nearly alike and logits far from 0: both directions are almost the same mean."""
+    unit = unit_rows(1, 500, 16, dtype=torch.float32)[:, 1:] * 0.1 + 1
+    unit = unit / unit.norm(dim=-1, keepdim=True)
+    logits, weights = torch.randn(2, 1, 499, 4, generator=torch.Generator().manual_seed(6)) + 5
+
+    def without_clamps(q, rows, published):
+        """The published one by its identity, see below: a clamp at 1 takes the slope of half of all self-pairs."""
+        if not published:
+            return dense_reasoning(q, rows, published)
+        affinity = rows @ rows.transpose(1, 2)
+        attended = affinity / affinity.sum(2, keepdim=True) @ q
+        return 499 / (2 * 498) * (attended - q.mean(1, keepdim=True))
+
+    def results(function, *inputs):
+        inputs = [one.clone().requires_grad_() for one in inputs]
+        found = function(*inputs, published=published)
+        (found * weights.to(found)).sum().backward()
+        return found.detach(), inputs[0].grad, inputs[1].grad
+
+    wanted = results(without_clamps, logits.double(), unit.double())
+    found = results(differentiated_reasoning, logits.to(device), unit.to(device))
+    assert all(one.dtype == torch.float32 for one in found)
+    agree_within(found, wanted, 1e-6)
 
 
 def test_the_published_reasoning_only_takes_the_mean_away():
@@ -183,7 +112,7 @@ class Sizes(TorchDispatchMode):
 @pytest.mark.parametrize("published", [False, True])
 def test_memory_is_linear_in_the_positions(published):
     """Nothing of N x N numbers is saved for the backward pass, and no operation makes such a tensor."""
-    count, channels, tile = 640, 8, 32
+    count, channels, tile = 640, 8, 64
     saved = []
     unit = unit_rows(1, count, channels, dtype=torch.float32).requires_grad_()
     logits = torch.randn(1, count, 4, requires_grad=True)
@@ -224,6 +153,58 @@ def test_unit_features_at_another_grid_keep_the_corners(size, grid):
     assert unit.shape == (1, torch.Size(grid).numel(), 4)
     same = unit_features(features, size)
     torch.testing.assert_close(unit[:, [0, -1]], same[:, [0, -1]])
+
+
+def test_unit_features_equal_the_formula_in_any_order_of_memory():
+    """Value and gradient: resampled, rectified, divided by the length."""
+    for size, grid, mode in (((5, 4), (7, 6), "bilinear"), ((3, 4, 5), (4, 4, 3), "trilinear")):
+        features = torch.randn(2, 6, *size, generator=torch.Generator().manual_seed(2))
+        wide = features.double().requires_grad_()
+        rows = torch.nn.functional.interpolate(wide, grid, mode=mode, align_corners=True)
+        rows = rows.relu().flatten(2).transpose(1, 2)
+        rows = rows / (rows.norm(dim=-1, keepdim=True) + 1e-9)
+        (wanted,) = torch.autograd.grad(rows.pow(3).sum(), wide)
+        last = torch.channels_last if len(size) == 2 else torch.channels_last_3d
+        for given in (features, features.contiguous(memory_format=last)):
+            given = given.clone(memory_format=torch.preserve_format).requires_grad_()
+            unit = unit_features(given, grid)
+            assert unit.is_contiguous()
+            (got,) = torch.autograd.grad(unit.pow(3).sum(), given)
+            agree_within((unit.detach(), got), (rows.detach(), wanted), 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "stride", "positions", "grid"),
+    [
+        ((256, 320), 4, 6000, (64, 80)),
+        ((256, 320), 4, 4096, (57, 71)),
+        ((256, 256), 4, 4096, (64, 64)),
+        ((96, 96, 96), 4, 4096, (16, 16, 16)),
+        ((88, 180, 180), 4, 4096, (9, 20, 20)),
+        ((5, 256, 256), 4, 4096, (1, 64, 64)),
+        ((8, 512, 512), 4, 4096, (1, 64, 64)),
+        ((3, 2), 4, 4096, (1, 1)),
+        ((1, 1000), 1, 10, (1, 10)),
+        ((50, 50, 50), 1, 1, (1, 1, 1)),
+    ],
+)
+def test_the_grid_keeps_its_shape_below_the_cap(shape, stride, positions, grid):
+    assert grid_for(shape, stride, positions) == grid
+
+
+def test_no_grid_is_above_the_cap():
+    for size in range(1, 200, 7):
+        for positions in (1, 2, 17, 1000):
+            for shape in ((size, 3 * size), (size, 40, 2 * size), (1, size, size)):
+                grid = grid_for(shape, 2, positions)
+                assert torch.Size(grid).numel() <= positions
+                assert all(1 <= g <= max(1, s // 2) for g, s in zip(grid, shape, strict=True))
+
+
+@pytest.mark.parametrize(("stride", "positions"), [(0, 10), (4, 0)])
+def test_a_grid_without_positions_is_refused(stride, positions):
+    with pytest.raises(UsageError, match="at least 1"):
+        grid_for((8, 8), stride, positions)
 
 
 def test_mixed_precision_around_it_changes_nothing():

@@ -1,12 +1,14 @@
 """Affinity of every pair of positions in memory linear in their number.
 
 With F the rectified features of N positions, normalised to length 1, the affinity is the Gram matrix F F^T, in
-[0, 1]. It is never stored: products with it are F (F^T Q), and the pairwise loss is summed over tiles, its gradient
-taken in the same pass.
+[0, 1]. It is never stored: products with it are F (F^T Q), and the pairwise loss is summed over tiles, in
+``pairwise.py`` or, on a GPU, in the kernel of ``pairwise_triton.py``.
 
 Source: JCAS, MICCAI 2022, sections on the affinity head and on differentiated affinity reasoning.
 """
 
+import functools
+import math
 from typing import Any
 
 import torch
@@ -15,29 +17,92 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from noisylabels.case import IGNORE
+from noisylabels.errors import UsageError
+from noisylabels_plugins.parts import pairwise
 
 _EPS = 1e-6
+_ROWS = 1024
+
+
+def grid_for(shape: tuple[int, ...], stride: int, positions: int) -> tuple[int, ...]:
+    """Grid of positions that pairs are made of: every ``stride`` pixels, coarser where that is too many.
+
+    The time of the pairwise loss grows with the square of the number of positions, and a volume has many: a third
+    axis takes 64 x 64 positions to 64 x 64 x 64, and the pairs to 4096 times as many. All axes shrink alike.
+
+    Args:
+        shape: size S of the image, pixels.
+        stride: pixels per position along every axis, at least.
+        positions: most positions that the grid may have.
+
+    Returns:
+        Positions along every axis, at least 1 each.
+    """
+    if stride < 1 or positions < 1:
+        raise UsageError(f"stride and positions must be at least 1, not {stride} and {positions}.")
+    grid = tuple(max(1, size // stride) for size in shape)
+    while math.prod(grid) > positions:
+        axes = sum(size > 1 for size in grid)
+        shrink = (positions / math.prod(grid)) ** (1 / axes)
+        # A root may come out one rounding below a whole number.
+        grid = tuple(max(1, min(size - 1, int(size * shrink + 1e-9))) for size in grid)
+    return grid
 
 
 def unit_features(features: Tensor, grid: tuple[int, ...]) -> Tensor:
     """Rectified features at ``grid``, each position normalised to length 1 (or 0 where nothing is active).
 
     Args:
-        features: (B, D, *s).
-        grid: size to resample to, bilinearly.
+        features: (B, D, *s), 2-D or 3-D.
+        grid: size to resample to, linearly along every axis.
 
     Returns:
-        (B, N, D) float32 with N = product of ``grid``.
+        (B, N, D) float32, contiguous, with N = product of ``grid``.
     """
+    flat = len(grid) == 2
+    # Channels last is the order of the result, and resampling is four times as fast in it.
+    features = features.float().contiguous(
+        memory_format=torch.channels_last if flat else torch.channels_last_3d
+    )
     if features.shape[2:] != grid:
-        mode = "bilinear" if len(grid) == 2 else "trilinear"
-        features = F.interpolate(features.float(), grid, mode=mode, align_corners=True)
-    rectified = features.float().relu().flatten(2).transpose(1, 2)
+        mode = "bilinear" if flat else "trilinear"
+        features = F.interpolate(features, grid, mode=mode, align_corners=True)
+    rectified = features.movedim(1, -1).flatten(1, -2).relu().contiguous()
     return rectified / (rectified.norm(dim=-1, keepdim=True) + 1e-9)
 
 
+class _AffinityProduct(torch.autograd.Function):
+    """Q (F^T F) = Q A for Q (B, K, N) in float64, which only passes through: F is kept as it is given.
+
+    In float64 because the two directions of the reasoning are nearly the same mean where features are alike; float32
+    keeps one digit of their difference, with the matrices written out or without.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, unit: Tensor, q: Tensor) -> Tensor:
+        wide = unit.double()
+        inner = q @ wide
+        ctx.save_for_backward(unit, q, inner)
+        return inner @ wide.transpose(1, 2)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor]:
+        unit, q, inner = ctx.saved_tensors
+        wide = unit.double()
+        by_inner = upstream @ wide
+        left = torch.cat([upstream, q], 1).transpose(1, 2)
+        right = torch.cat([inner, by_inner], 1)
+        by_unit = torch.empty_like(unit)
+        for image, found in enumerate(by_unit):
+            for start in range(0, len(found), _ROWS):  # in parts that stay in the cache
+                rows = slice(start, start + _ROWS)
+                found[rows] = left[image, rows] @ right[image]
+        return by_unit, by_inner @ wide.transpose(1, 2)
+
+
 def differentiated_reasoning(logits: Tensor, unit: Tensor, *, published: bool = False) -> Tensor:
-    """What DAR adds to the logits: (A Q - A_re Q) / 2.
+    """What DAR adds to the logits: (A Q - A_re Q) / 2, in O(N D K) operations.
 
     A is the affinity with rows that sum to 1: it moves a position towards its own class. A_re is one minus the
     affinity, rows again summing to 1: it moves a position away from the others. The released code makes A_re from the
@@ -49,75 +114,61 @@ def differentiated_reasoning(logits: Tensor, unit: Tensor, *, published: bool = 
         published: reproduce the released code.
 
     Returns:
-        (B, N, K).
+        (B, N, K) of the logits' type.
     """
     count = logits.shape[1]
-    total = logits.sum(1, keepdim=True)
-    with torch.autocast(unit.device.type, enabled=False):  # N - row_sum would lose its digits
-        row_sum = unit @ unit.sum(1)[..., None]
-        attracted = unit @ (unit.transpose(1, 2) @ logits)
+    with torch.autocast(unit.device.type, enabled=False):
+        q = logits.double()
+        total = q.sum(1, keepdim=True)
+        by_class = torch.cat([q, torch.ones_like(q[..., :1])], 2).transpose(1, 2)  # ones: the row sums of A
+        attracted, row_sum = _AffinityProduct.apply(unit, by_class).transpose(1, 2).split([q.shape[2], 1], 2)
     same = attracted / row_sum.clamp(min=_EPS)
     if published:
         # The released code clamps the affinity to 1e-10: a position without features attends to all alike.
         same = torch.where(row_sum > 0, same, total / count)
-        other = (total - same) / (count - 1)
+        other = (total - same) / max(count - 1, 1)
     else:
         other = (total - attracted) / (count - row_sum).clamp(min=_EPS)
-    return (same - other) / 2
+    return ((same - other) / 2).to(logits.dtype)
+
+
+@functools.cache
+def _kernel() -> Any:
+    """The module of the Triton kernel; None where Triton is missing."""
+    try:
+        from noisylabels_plugins.parts import pairwise_triton
+    except ImportError:
+        return None
+    return pairwise_triton
+
+
+def _pair_sums(unit: Tensor, *rest: Any, tile: int, **options: Any) -> pairwise.PairSums:
+    if unit.is_cuda and (kernel := _kernel()) and kernel.fits(unit):
+        return kernel.pair_sums(unit, *rest, **options)
+    if unit.is_cuda:
+        tile *= 4  # starting an operation costs a GPU as much as a small tile
+    return pairwise.pair_sums(unit, *rest, tile=tile, **options)
 
 
 class _PairwiseLoss(torch.autograd.Function):
-    """Sum over all pairs in tiles of rows; the gradient is made in the same pass and scaled in ``backward``."""
+    """Mean over all pairs; the gradient is made beside the value (see ``pairwise.py``) and scaled in ``backward``."""
 
     @staticmethod
     def forward(
-        ctx: Any,
-        unit: Tensor,
-        labels: Tensor,
-        used: Tensor,
-        matrix: Tensor,
-        self_pairs: bool,
-        floor: float,
-        tile: int,
+        ctx: Any, unit: Tensor, labels: Tensor, matrix: Tensor, pairs: Tensor, options: dict[str, Any]
     ) -> Tensor:
-        different_same, same_same = matrix[0, 1], matrix[1, 1]
-        slope = same_same - different_same
-        total = torch.zeros((), dtype=torch.float64, device=unit.device)
-        by_matrix = torch.zeros(2, dtype=torch.float64, device=unit.device)
-        by_unit = torch.zeros_like(unit)
-        pairs = used.sum(1).double().square().sum() - (0 if self_pairs else used.sum().double())
-        for image, given, valid, out in zip(unit, labels, used, by_unit, strict=True):
-            for start in range(0, len(image), tile):
-                rows, rest = image[start : start + tile], image[start:]
-                affinity = rows @ rest.T
-                given_same = different_same + slope * affinity
-                agree = given[start : start + tile, None] == given[None, start:]
-                # Probability of what was seen: same label or not.
-                seen = torch.where(agree, given_same, 1 - given_same)
-                weight = valid[start : start + tile, None] * valid[None, start:]
-                weight[:, tile:] *= 2  # every pair stands for (i, j) and (j, i)
-                if not self_pairs:
-                    weight.diagonal().zero_()
-                total -= (weight * seen.clamp(min=floor).log()).sum(dtype=torch.float64)
-                weight *= seen > floor  # no slope below the clamp
-                seen = seen.clamp(min=floor)
-                slope_of_loss = torch.where(agree, -weight, weight) / seen
-                by_affinity = slope_of_loss * slope
-                out[start : start + tile] += by_affinity @ rest
-                out[start:] += by_affinity.T @ rows
-                along = (slope_of_loss * affinity).sum(dtype=torch.float64)
-                by_matrix += torch.stack([slope_of_loss.sum(dtype=torch.float64) - along, along])
-        pairs = pairs.clamp(min=1)
-        ctx.save_for_backward(by_unit / pairs.to(unit.dtype), by_matrix / pairs)
-        return (total / pairs).to(unit.dtype)
+        found = _pair_sums(unit, labels, matrix, **options)
+        if found.by_unit is not None and found.by_matrix is not None:
+            by_matrix = torch.zeros(2, 2, dtype=matrix.dtype, device=matrix.device)
+            by_matrix[:, 1] = found.by_matrix / pairs
+            ctx.save_for_backward(found.by_unit.div_(pairs), by_matrix)
+        return (found.loss / pairs).to(unit.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         by_unit, by_matrix = ctx.saved_tensors
-        matrix = torch.zeros(2, 2, dtype=by_unit.dtype, device=by_unit.device)
-        matrix[:, 1] = by_matrix.to(by_unit.dtype)
-        return upstream * by_unit, None, None, upstream * matrix, None, None, None
+        return upstream * by_unit, None, upstream * by_matrix, None, None
 
 
 def pairwise_loss(
@@ -128,7 +179,7 @@ def pairwise_loss(
     self_pairs: bool = False,
     ignored_pairs: bool = False,
     floor: float = 1e-6,
-    tile: int = 512,
+    tile: int = 640,
 ) -> Tensor:
     """Binary cross-entropy of *these two labels agree* under the affinity, through a 2 x 2 transition matrix.
 
@@ -142,13 +193,21 @@ def pairwise_loss(
         self_pairs: count a position's pair with itself too (as the released code does).
         ignored_pairs: treat IGNORE as a class of its own (as the released code does) instead of leaving it out.
         floor: probabilities below it count as this value.
-        tile: rows per tile; memory is O(N (D + tile)).
+        tile: rows and columns of a tile; memory is O(N D + tile^2).
 
     Returns:
         Scalar; 0 when there is no pair.
     """
     if matrix is None:
         matrix = torch.eye(2, dtype=unit.dtype, device=unit.device)
-    used = torch.ones_like(labels, dtype=unit.dtype) if ignored_pairs else (labels != IGNORE).to(unit.dtype)
+    used = torch.full_like(labels[:, 0], labels.shape[1]) if ignored_pairs else (labels != IGNORE).sum(1)
+    pairs = (used * (used if self_pairs else used - 1)).sum().clamp(min=1)
+    options = {
+        "self_pairs": self_pairs,
+        "ignored_pairs": ignored_pairs,
+        "floor": floor,
+        "tile": tile,
+        "gradient": torch.is_grad_enabled() and (unit.requires_grad or matrix.requires_grad),
+    }
     with torch.autocast(unit.device.type, enabled=False):  # 1 - affinity would lose its digits
-        return _PairwiseLoss.apply(unit, labels, used, matrix, self_pairs, floor, tile)
+        return _PairwiseLoss.apply(unit, labels, matrix, pairs, options)

@@ -1,12 +1,10 @@
-"""A learned transition matrix T[true, given], and the loss through it.
+"""A learned transition matrix T[true, given], and the probabilities through it.
 
 Source: Li et al., Provably end-to-end label-noise learning without anchor points (VolMinNet), ICML 2021.
 """
 
 import torch
 from torch import Tensor, nn
-
-from noisylabels.case import IGNORE
 
 
 class Transition(nn.Module):
@@ -53,25 +51,22 @@ def log_volume(matrix: Tensor) -> Tensor:
     return torch.where(regular, torch.linalg.slogdet(safe).logabsdet, -27.6)
 
 
-def corrected_loss(logits: Tensor, labels: Tensor, matrix: Tensor | None) -> Tensor:
-    """Cross-entropy of the given labels under P(given) = softmax(logits) T: the forward correction.
+def log_given(logits: Tensor, matrix: Tensor | None) -> Tensor:
+    """Log-probabilities of the given label, P(given) = softmax(logits) T: the forward correction.
 
     Args:
         logits: (B, K, *S), of the true class.
-        labels: (B, *S) int64, as given; IGNORE is left out.
-        matrix: T, (K, K); None for the identity, which is plain cross-entropy.
+        matrix: T, (K, K); None for the identity, which leaves the plain log-softmax.
 
     Returns:
-        Mean over the labelled pixels; 0 when there is none.
+        (B, K, *S) float32 or float64; probabilities below 1e-10 count as this value.
     """
-    used = labels != IGNORE
-    given = labels.masked_fill(~used, 0)
+    logits = logits if logits.dtype == torch.float64 else logits.float()
     if matrix is None:
-        log_given = logits.float().log_softmax(1).gather(1, given[:, None])[:, 0]
-    else:
-        column = matrix.T[given].movedim(-1, 1)  # (B, K, *S): P(given label | true class k)
-        log_given = (logits.float().softmax(1) * column).sum(1).clamp(min=1e-10).log()
-    return -(log_given * used).sum() / used.sum().clamp(min=1)
+        return logits.log_softmax(1)
+    with torch.autocast(logits.device.type, enabled=False):  # the product would lose its digits
+        given = torch.einsum("bk...,kn->bn...", logits.softmax(1), matrix.to(logits.dtype))
+    return given.clamp(min=1e-10).log()
 
 
 def class_to_affinity(matrix: Tensor, proportions: Tensor) -> Tensor:
