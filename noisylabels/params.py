@@ -94,7 +94,9 @@ def parameters(kind: type) -> tuple[Parameter, ...]:
         TypeError: a field has a type that is not listed above; this is a mistake in the module.
     """
     hints = get_type_hints(kind)
-    texts = attribute_texts(kind.__doc__ or "")
+    texts: dict[str, str] = {}
+    for one in reversed(kind.__mro__):
+        texts |= attribute_texts(one.__doc__ or "")
     found = []
     for field in fields(kind):
         scalar, length, choices, optional = _shape(hints[field.name], f"{kind.__module__}.{field.name}")

@@ -1,8 +1,13 @@
 """Options that every test may use."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# Toy tensors gain nothing from threads, and several test processes with all cores each are many times slower. Before
+# torch or numpy is imported here, and for the commands that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_addoption(parser):

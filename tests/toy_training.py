@@ -1,11 +1,14 @@
 """Training on toy tensors: batches with every legal oddity, small networks, and what two runs are compared by."""
 
 import json
+from dataclasses import replace
 
 import torch
+from torch import nn
 
 from noisylabels.case import IGNORE
-from noisylabels_plugins.api import Batch, Task
+from noisylabels_plugins.api import Batch, Output, Task
+from noisylabels_plugins.losses import ce
 from noisylabels_plugins.nets import unet
 
 ODDITIES = {
@@ -23,30 +26,60 @@ ODDITIES = {
 
 
 def toy_batch(seed=0, size=(24, 20), batch=3, classes=4, missing=(), unlabelled=0, channels=3):
-    """Stripes of classes under noise; a corner of every image is IGNORE."""
+    """Stripes of classes under noise, in 2-D or 3-D; a corner of every image is IGNORE."""
     generator = torch.Generator().manual_seed(seed)
-    labels = torch.randint(0, classes, (batch, 1, size[1]), generator=generator).repeat(1, size[0], 1)
+    line = (batch, *[1] * (len(size) - 1), size[-1])
+    labels = torch.randint(0, classes, line, generator=generator).repeat(1, *size[:-1], 1)
     flipped = torch.rand(labels.shape, generator=generator) < 0.2
     noisy = torch.where(flipped, torch.randint(0, classes, labels.shape, generator=generator), labels)
     for code in missing:
         noisy[noisy == code] = 0
-    noisy[:, :3, :4] = IGNORE
+    noisy[..., :3, :4] = IGNORE
     noisy[:unlabelled] = IGNORE
     image = labels[:, None] + 0.3 * torch.randn(batch, channels, *size, generator=generator)
     return Batch(image=image.float(), labels=noisy, case_ids=tuple(f"case_{i}" for i in range(batch)))
 
 
-def toy_task(batch, classes=4, width=4):
-    """The task that ``batch`` belongs to, with the smallest network."""
+def toy_task(batch, classes=4, width=4, net=unet, loss=ce, **net_params):
+    """The task that ``batch`` belongs to, with the smallest network; its first case is trusted."""
     used = batch.labels[batch.labels != IGNORE]
-    params = unet.Params(width=width, depth=1, tap=1)
+    values = {"width": width, "depth": 1, "tap": 1} if net is unet else {}
+    params = net.Params(**values | net_params)
+    dims = batch.labels.ndim - 1
     return Task(
         classes=("background", "shaft", "wrist", "clasper")[:classes],
         channels=batch.image.shape[1],
         shape=tuple(batch.labels.shape[1:]),
         class_counts=tuple(torch.bincount(used, minlength=classes).tolist()),
-        build_net=lambda: unet.Net(params, batch.image.shape[1], classes),
+        build_net=lambda: net.Net(params, batch.image.shape[1], classes, dims),
+        build_loss=lambda: loss.Loss(loss.Params(), classes),
+        trusted=frozenset(batch.case_ids[:1]),
     )
+
+
+class TwoHeads(nn.Module):
+    """A network with an auxiliary head on a tap of its own, and nothing that looks at other cases of a batch."""
+
+    tap_channels = (6, 5)
+
+    def __init__(self, classes=4):
+        super().__init__()
+        self.body = nn.Conv2d(3, 6, 3, padding=1)
+        self.heads = nn.ModuleList([nn.Conv2d(6, classes, 1), nn.Conv2d(6, classes, 1)])
+        self.more = nn.Conv2d(6, 5, 1)
+
+    def forward(self, image):
+        x = self.body(image)
+        aux = Output(logits=self.heads[1](x), tap=self.more(x))
+        return Output(logits=self.heads[0](x), tap=x, aux=(aux,))
+
+    def tap_head(self, index, channels):
+        return nn.Conv2d(self.tap_channels[index], channels, 1)
+
+
+def two_headed(task):
+    """The same task with a network of two heads."""
+    return replace(task, build_net=lambda: TwoHeads(task.num_classes))
 
 
 class ToySet:
@@ -83,4 +116,9 @@ def same(one, other):
 def log_of(folder):
     """The lines of a run's log without what only the clock decides."""
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
+    return [untimed(line) for line in lines]
+
+
+def untimed(record):
+    """A record without its times."""
+    return {key: value for key, value in record.items() if key not in ("seconds", "waited")}

@@ -24,9 +24,9 @@ strength, annotators = flags.under("A measured strength"), flags.under("Several 
 where, before = flags.under("Where, and by whom"), flags.under("A look before")
 
 
-def _choose(typed: Mapping[str, Any]) -> tuple[str, type] | None:
+def _choose(typed: Mapping[str, Any]) -> list[flags.Group]:
     mode = typed.get("mode")
-    return None if mode is None else (f"Flags of the mode {mode}", MODES.load(mode).Params)
+    return [] if mode is None else [flags.Group(f"Flags of the mode {mode}", MODES.load(mode).Params)]
 
 
 @click.command(cls=flags.FlagCommand, choose=_choose)

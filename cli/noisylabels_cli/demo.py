@@ -91,8 +91,10 @@ def _run(out: Path, noisy: "Dataset", method: str, labels: str, seed: int) -> Pa
         return folder
     spec = RunSpec(method=method, data=str(noisy.path), labels=labels, seed=seed, **TRAINING)  # type: ignore[arg-type]
     run = Run(spec, choose_device("auto"))
-    if (folder / "state.pt").exists():
+    stopped = (folder / "state.pt").exists()
+    if stopped:
         run.load_state(folder)
-    train(run, folder)
+    if stopped or not (folder / "model.safetensors").exists():
+        train(run, folder)
     evaluate(folder)
     return folder

@@ -53,11 +53,14 @@ def evaluate(folder: Path, part: str = "test", device: str = "auto") -> "list[Ca
     from noisylabels_plugins.predict import evaluate as scored
     from noisylabels_plugins.run import Run, choose_device, read_spec
 
-    run = Run(read_spec(folder), choose_device(device))
+    run = Run(read_spec(folder), choose_device(device), to_train=False)
     run.load_model(folder)
     total = len(run.dataset.ids(part))
     if total == 0:
-        raise UsageError(f"{run.dataset.clean.path} has no {part} case.")
+        raise UsageError(
+            f"The split of {run.dataset.clean.path} has no {part} case to score; try the other --part, or make a "
+            "split that has some."
+        )
     scores: list[CaseScore] = []
     with progress(f"evaluating {folder.name}") as advance:
         for done, case_scores in enumerate(scored(run, folder, part), start=1):

@@ -5,8 +5,8 @@
 default.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,23 @@ import click
 from noisylabels.errors import NoisyLabelsError
 from noisylabels.params import NONE, Parameter, build, parameters
 
-Choose = Callable[[Mapping[str, Any]], "tuple[str, type] | None"]
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A dataclass whose fields become flags.
+
+    Attributes:
+        heading: what help lists them under.
+        kind: the dataclass.
+        prefix: put before every name, as "net" in ``--net-width``; "" for none.
+    """
+
+    heading: str
+    kind: type
+    prefix: str = ""
+
+
+Choose = Callable[[Mapping[str, Any]], "Sequence[Group]"]
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 PLAIN = "Options"
@@ -38,8 +54,8 @@ def under(heading: str) -> Callable[..., Decorator]:
 class FlagCommand(click.Command):
     """A command whose further flags depend on a word of the command line, as on the mode of ``corrupt``.
 
-    ``choose`` gets what was typed for the command's own parameters (None for what was not) and gives a
-    heading and the dataclass whose fields become flags; None gives none. It may raise for an unknown word.
+    ``choose`` gets what was typed for the command's own parameters (None for what was not) and gives the groups of
+    flags that follow from it. It may raise for an unknown word.
     """
 
     def __init__(self, *args: Any, choose: Choose, **more: Any) -> None:
@@ -52,29 +68,33 @@ class FlagCommand(click.Command):
             self, resilient_parsing=True, ignore_unknown_options=True, allow_extra_args=True, obj=None
         )
         super().parse_args(glance, list(args))
-        chosen = self.choose(glance.params)
-        if chosen:
-            ctx.meta["heading"], ctx.meta["flags"] = chosen[0], options(chosen[1])
-            self._refuse_hidden(*chosen)
+        own = {option: "the command" for parameter in self.params for option in _words(parameter)}
+        ctx.meta["flags"] = {}
+        for group in self.choose(glance.params):
+            made = options(group.kind, group.prefix)
+            self._refuse_hidden(group.heading, made, own)
+            ctx.meta["flags"][group.heading] = made
         return super().parse_args(ctx, args)
 
-    def _refuse_hidden(self, heading: str, kind: type) -> None:
+    def _refuse_hidden(self, heading: str, made: list[click.Option], own: dict[str, str]) -> None:
         """One word, one meaning: click would give the value to both."""
-        own = {option for parameter in self.params for option in (*parameter.opts, *parameter.secondary_opts)}
-        for parameter in parameters(kind):
-            if parameter.flag in own:
-                raise NoisyLabelsError(
-                    f"{heading}: {parameter.flag} is a flag of the command too, so it cannot be typed; "
-                    "whoever wrote this should give the parameter another name."
-                )
+        for option in made:
+            for word in _words(option):
+                if word in own:
+                    raise NoisyLabelsError(
+                        f"{heading}: {word} is a flag of {own[word]} too, so it cannot be typed; "
+                        "whoever wrote this should give the parameter another name."
+                    )
+                own[word] = heading
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """The command's own parameters and those that were chosen."""
-        return [*super().get_params(ctx), *ctx.meta.get("flags", [])]
+        chosen = [option for group in ctx.meta.get("flags", {}).values() for option in group]
+        return [*super().get_params(ctx), *chosen]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Chosen flags in a section of their own, the others under their headings, plain ones last."""
-        sections: dict[str, list[click.Parameter]] = {ctx.meta.get("heading", ""): ctx.meta.get("flags", [])}
+        sections: dict[str, list[click.Parameter]] = {k: [*v] for k, v in ctx.meta.get("flags", {}).items()}
         for option in super().get_params(ctx):
             sections.setdefault(getattr(option, "heading", PLAIN), []).append(option)
         for heading in sorted(sections, key=lambda name: name == PLAIN):
@@ -88,9 +108,14 @@ class FlagCommand(click.Command):
                     formatter.write_dl(records)
 
 
-def options(kind: type) -> list[click.Option]:
+def options(kind: type, prefix: str = "") -> list[click.Option]:
     """One option for every field of a dataclass of parameters; None when it was not given."""
-    return [_option(parameter) for parameter in parameters(kind)]
+    return [_option(parameter, prefix) for parameter in parameters(kind)]
+
+
+def taken(kind: type, given: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Take the values of :func:`options` out of ``given``, by field name."""
+    return {p.name: given.pop(f"{prefix}_{p.name}" if prefix else p.name, None) for p in parameters(kind)}
 
 
 def read(kind: type, given: Mapping[str, Any], what: str) -> Any:
@@ -116,7 +141,13 @@ def read(kind: type, given: Mapping[str, Any], what: str) -> Any:
     return build(kind, values, what)
 
 
-def _option(parameter: Parameter) -> click.Option:
+def _words(option: click.Parameter) -> tuple[str, ...]:
+    return (*option.opts, *option.secondary_opts)
+
+
+def _option(parameter: Parameter, prefix: str) -> click.Option:
+    name = f"{prefix}_{parameter.name}" if prefix else parameter.name
+    flag = "--" + name.replace("_", "-")
     default = parameter.default
     text = parameter.help
     if default is MISSING:
@@ -124,11 +155,8 @@ def _option(parameter: Parameter) -> click.Option:
     elif default is not None and f"{_text(default)}" != "":
         text += f"  [default: {_text(default)}]"
     if parameter.scalar is bool and not parameter.optional and parameter.length is None:
-        both = f"{parameter.flag}/--no-{parameter.flag[2:]}"
-        return click.Option([both, parameter.name], default=None, help=text)
-    return click.Option(
-        [parameter.flag, parameter.name], default=None, help=text, metavar=_metavar(parameter)
-    )
+        return click.Option([f"{flag}/--no-{flag[2:]}", name], default=None, help=text)
+    return click.Option([flag, name], default=None, help=text, metavar=_metavar(parameter))
 
 
 def _metavar(parameter: Parameter) -> str:

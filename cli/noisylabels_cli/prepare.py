@@ -21,9 +21,9 @@ _SHOWN = 20
 """So many findings are printed; all of them stand in ``provenance.json``."""
 
 
-def _choose(typed: Mapping[str, Any]) -> tuple[str, type] | None:
+def _choose(typed: Mapping[str, Any]) -> list[flags.Group]:
     name = typed.get("name")
-    return (f"Flags of {name}", DATASETS.load(name).Options) if name else None
+    return [flags.Group(f"Flags of {name}", DATASETS.load(name).Options)] if name else []
 
 
 @click.command(cls=flags.FlagCommand, choose=_choose)

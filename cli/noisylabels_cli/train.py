@@ -1,34 +1,68 @@
 """Train a method on noisy labels, or on the clean ones for the upper bound."""
 
-import json
+import os
 import signal
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from noisylabels.errors import InvalidData, UsageError
+from noisylabels.errors import NoisyLabelsError, UsageError
 from noisylabels_cli import flags
 from noisylabels_cli.embedded import embedded_noisy
 from noisylabels_cli.extras import need
 from noisylabels_cli.say import columns, data, progress, say
 
 if TYPE_CHECKING:
+    from noisylabels_plugins.distributed import Group
     from noisylabels_plugins.run import Run, RunSpec
 
 
-def _choose(typed: Mapping[str, Any]) -> tuple[str, type] | None:
+class Terminated(NoisyLabelsError):
+    """SIGTERM, as from a scheduler whose time is up."""
+
+    exit_code = 128 + signal.SIGTERM
+
+
+class TrainCommand(flags.FlagCommand):
+    """Remembers what was typed, for the record of the run."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words; of several processes only the first says what is wrong with them."""
+        ctx.meta["typed"] = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except (NoisyLabelsError, click.ClickException) as error:
+            if int(os.environ.get("WORLD_SIZE", "1")) > 1 and os.environ.get("RANK", "0") != "0":
+                time.sleep(2)  # torchrun ends all as soon as one has failed
+                raise SystemExit(error.exit_code) from error
+            raise
+
+
+def _choose(typed: Mapping[str, Any]) -> list[flags.Group]:
     if not typed.get("method"):
-        return None
+        return []
     need("train", "torch", "safetensors")
-    from noisylabels_plugins.catalogue import METHODS
+    from noisylabels_plugins.catalogue import LOSSES, METHODS, NETS
+    from noisylabels_plugins.spec import Engine
 
-    return f"Flags of {typed['method']}", METHODS.load(typed["method"]).Params
+    method = METHODS.load(typed["method"])
+    net = typed.get("net") or method.Method.DEFAULT_NET
+    found = [
+        flags.Group(f"Flags of {typed['method']}", method.Params),
+        flags.Group(f"Flags of the network {net}", NETS.load(net).Params, "net"),
+    ]
+    if typed.get("loss"):
+        found.append(
+            flags.Group(f"Flags of the loss {typed['loss']}", LOSSES.load(typed["loss"]).Params, "loss")
+        )
+    return [*found, flags.Group("How it is computed", Engine)]
 
 
-@click.command(cls=flags.FlagCommand, choose=_choose)
+@click.command(cls=TrainCommand, choose=_choose)
 @click.argument("method", required=False)
 @click.option("--data", "folder", type=click.Path(path_type=Path), help="Dataset, noisy or clean.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: ./runs/METHOD-SEED]")
@@ -39,8 +73,14 @@ def _choose(typed: Mapping[str, Any]) -> tuple[str, type] | None:
     show_default=True,
     help="The dataset's own labels, or its clean parent's (upper bound).",
 )
-@click.option("--net", default="unet", show_default=True, help="Network.")
-@click.option("--width", type=click.IntRange(1), help="Channels of the network at full resolution.")
+@click.option("--net", help="Network.  [default: the method's own, for most unet]")
+@click.option("--loss", help="Loss, for methods without one of their own.  [default: ce]")
+@click.option(
+    "--trusted",
+    metavar="manifest|N|FILE",
+    help="Training cases known to have clean labels, for methods that need some: those that the noise left alone, "
+    "N that get their clean labels, or a list of ids.",
+)
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Another seed gives other weights and order."
 )
@@ -78,33 +118,54 @@ def command(
     Without --data the embedded phantoms with asymmetric noise serve. Ctrl-C leaves a run that --resume takes up
     where it stopped. Without a METHOD, lists those that there are. Prints the run folder.
 
-    See the flags of a method with: noisylabels train jcas --help
+    See the flags of a method, a network and a loss with: noisylabels train jcas --net deeplab --loss gce --help
+
+    On several GPUs: torchrun --nproc-per-node 2 -m noisylabels_cli.main train jcas ...
     """
     need("train", "torch", "safetensors")
-    from noisylabels_plugins.catalogue import METHODS
+    from noisylabels_plugins.catalogue import LOSSES, METHODS, NETS
 
     if method is None and not resume:
-        rows = [(entry.name, entry.origin, entry.summary) for entry in METHODS.describe()]
-        data(columns(rows, ("method", "origin", "summary")))
+        for catalogue in (METHODS, NETS, LOSSES):
+            rows = [(entry.name, entry.origin, entry.summary) for entry in catalogue.describe()]
+            data(columns(rows, (catalogue.kind, "origin", "summary")) + ("" if catalogue is LOSSES else "\n"))
         return
-    from noisylabels_plugins.run import Run, choose_device, read_spec
+    from noisylabels_plugins.distributed import joined
 
     if resume and out is None:
         raise UsageError("Say which run to go on with: --out FOLDER.")
     out = out or Path("runs") / f"{method}-{given['seed']}"
-    if resume:
-        run = Run(read_spec(out), choose_device(device))
-        if _finished(out, run):
+    context = click.get_current_context()
+    with joined(device) as (group, place):
+        if not group.first:
+            context.obj.quiet = True
+        with group.agreeing(), group.in_turn():
+            spec = None if resume else _spec(str(method), folder, given)
+            if group.first and not resume:
+                refuse_existing(out)
+        with group.agreeing():
+            run, done = _prepared(spec, out, place, group)
+        if done:
             say(f"{out} is already trained to the end.")
+        else:
+            train(run, out, context.meta["typed"])
+        if group.first:
             data(str(out))
-            return
-        run.load_state(out)
-    else:
-        spec = _spec(str(method), folder, given)
-        refuse_existing(out)
-        run = Run(spec, choose_device(device))
-    train(run, out)
-    data(str(out))
+
+
+def _prepared(spec: "RunSpec | None", out: Path, device: str, group: "Group") -> "tuple[Run, bool]":
+    """The run of a specification, or that in the folder where it was stopped; and whether nothing is left to do."""
+    from noisylabels_plugins.parts.weights import files_left_alone
+    from noisylabels_plugins.run import Run, choose_device, finished, read_spec
+
+    if spec is not None:
+        return Run(spec, choose_device(device), group), False
+    with files_left_alone():  # the state holds every weight
+        run = Run(read_spec(out), choose_device(device), group)
+    if finished(out, run):
+        return run, True
+    run.load_state(out)
+    return run, False
 
 
 def refuse_existing(out: Path) -> None:
@@ -113,12 +174,18 @@ def refuse_existing(out: Path) -> None:
         raise UsageError(f"{out} is already there; choose another --out, or --resume the run in it.")
 
 
-def train(run: "Run", out: Path) -> None:
+def train(run: "Run", out: Path, words: Sequence[str] = ()) -> None:
     """Train a run in its folder, showing how far it is; an interruption leaves it resumable.
+
+    Args:
+        run: new, or where it was stopped.
+        out: the folder.
+        words: what was typed, for the record.
 
     Raises:
         KeyboardInterrupt: it was interrupted.
-        NoisyLabelsError: a loss was not finite.
+        Terminated: it was told to end.
+        NoisyLabelsError: a loss was not finite, or memory did not suffice.
     """
     from noisylabels_plugins.run import write_record
 
@@ -126,47 +193,64 @@ def train(run: "Run", out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{out} cannot be made a folder ({error.strerror}).") from error
-    write_record(run, out)
+    if not (out / "state.pt").exists():
+        write_record(run, out, words)
+    if run.spec.select == "best-test":
+        say("Warning: --select best-test looks at the test labels; its scores are marked in every table.")
     name = f"{run.spec.method}, {run.spec.labels} labels, seed {run.spec.seed}"
     with _stop_on_signal() as stopped, progress(f"training {name}") as advance:
         for record in run.train(out, lambda: bool(stopped)):
             advance(record["step"], run.steps, f"loss {record['loss']:.3f}")
-    if stopped:
-        say(
-            f"Stopped after {run.step} of {run.steps} updates; go on with: noisylabels train --resume --out {out}"
-        )
-        raise KeyboardInterrupt
+    if run.selection.best:
+        best = run.selection.best
+        say(f"Kept the weights of epoch {best['epoch']} ({run.spec.select}: mean Dice {best['score']:.3f}).")
+    signals = [number for one in run.group.gather(stopped) for number in one]
+    if run.step < run.steps and signals:
+        _leave(signals[0], f"Stopped after {run.step} of {run.steps} updates", out, run.group.first)
+
+
+def _leave(number: int, finding: str, out: Path, speaks: bool) -> None:
+    way_out = f"{finding}; go on with: noisylabels train --resume --out {out}"
+    if not speaks:
+        raise SystemExit(128 + number)
+    if number == signal.SIGTERM:
+        raise Terminated(way_out)
+    say(way_out)
+    raise KeyboardInterrupt
 
 
 def _spec(method: str, folder: Path | None, given: dict[str, Any]) -> "RunSpec":
-    from noisylabels.params import plain
-    from noisylabels_plugins.catalogue import METHODS
-    from noisylabels_plugins.run import RunSpec
+    from noisylabels_plugins.catalogue import LOSSES, METHODS, NETS
+    from noisylabels_plugins.run import Engine, RunSpec
 
-    own = {
-        k: given.pop(k)
-        for k in ("labels", "net", "seed", "epochs", "batch_size", "schedule", "validate_every")
-    }
-    width, augment = given.pop("width"), given.pop("augment")
-    kind = METHODS.load(method).Params
-    params, default = plain(flags.read(kind, given, f"method '{method}'")), plain(kind())
+    module = METHODS.load(method)
+    net, loss = given.pop("net") or module.Method.DEFAULT_NET, given.pop("loss") or ""
+    net_params = _changed(NETS.load(net).Params, given, f"network '{net}'", "net")
+    loss_params = _changed(LOSSES.load(loss).Params, given, f"loss '{loss}'", "loss") if loss else {}
+    params = _changed(module.Params, given, f"method '{method}'")
+    engine = _changed(Engine, given, "training")
+    augment = given.pop("augment")
     return RunSpec(
         method=method,
         data=str(folder or embedded_noisy().path),
-        params={name: value for name, value in params.items() if value != default.get(name)},
-        net_params={} if width is None else {"width": width},
+        params=params,
+        net=net,
+        net_params=net_params,
+        loss=loss,
+        loss_params=loss_params,
+        trusted=given.pop("trusted") or "",
         augment=() if augment == "none" else tuple(augment.split(",")),
-        **own,
+        **engine,
+        **given,
     )
 
 
-def _finished(out: Path, run: "Run") -> bool:
-    if not (out / "state.pt").exists():
-        raise InvalidData(f"{out} has no state to go on from; remove it and start the run anew.")
-    if not (out / "model.safetensors").exists() or not (out / "log.jsonl").exists():
-        return False
-    lines = (out / "log.jsonl").read_text(encoding="utf-8").splitlines()
-    return bool(lines) and bool(json.loads(lines[-1])["step"] == run.steps)
+def _changed(kind: type, given: dict[str, Any], what: str, prefix: str = "") -> dict[str, Any]:
+    """The values of a group of flags that are not the default, taken out of ``given``."""
+    from noisylabels.params import plain
+
+    values, default = plain(flags.read(kind, flags.taken(kind, given, prefix), what)), plain(kind())
+    return {name: value for name, value in values.items() if value != default.get(name)}
 
 
 @contextmanager

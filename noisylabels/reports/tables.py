@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from noisylabels.reports.groups import Group, group_runs, noises
+from noisylabels.reports.groups import MARK, Group, group_runs, noises
 from noisylabels.scoring import RULES, Spread, definition
 from noisylabels.store.runs import RunRecord
 
@@ -78,6 +78,9 @@ def result_table(
         f"Rule '{rule}': {RULES[rule][0].lower()}{RULES[rule][1:]}" if rule in RULES else "",
         *(definition(m) for m in metrics),
         "Mean ± standard deviation (n - 1) over seeds.",
+        f"{MARK} Weights selected by their score on the test cases: no honest estimate."
+        if any(row.group.name.endswith(MARK) for row in rows)
+        else "",
     )
     return Table(tuple(metrics), names, tuple(rows), tuple(note for note in notes if note))
 
@@ -117,7 +120,7 @@ def to_text(table: Table) -> str:
             [_who(r, several), *(cell_text(r.cells[metric, c], metric) for c in table.columns)]
             for r in table.rows
         ]
-        blocks.append(_aligned([[metric_title(metric), *table.columns], *body]))
+        blocks.append(aligned([[metric_title(metric), *table.columns], *body]))
     return "\n\n".join([*blocks, "\n".join([*noise, *table.notes])]) + "\n"
 
 
@@ -141,7 +144,7 @@ def to_markdown(table: Table) -> str:
 def to_latex(table: Table) -> str:
     """The table for a paper, with booktabs; the notes stand below it as text."""
     width, first = len(table.columns), 4
-    blocks = [rf"\multicolumn{{{width}}}{{c}}{{{_tex(metric_title(m))}}}" for m in table.metrics]
+    blocks = [rf"\multicolumn{{{width}}}{{c}}{{{tex(metric_title(m))}}}" for m in table.metrics]
     starts = [first + i * width for i in range(len(table.metrics))]
     rules = [rf"\cmidrule(lr){{{start}-{start + width - 1}}}" for start in starts]
     lines = [
@@ -149,16 +152,16 @@ def to_latex(table: Table) -> str:
         r"\toprule",
         rf"& & & {' & '.join(blocks)} \\",
         " ".join(rules),
-        rf"Method & Labels & Noise & {' & '.join([_tex(c) for c in table.columns] * len(table.metrics))} \\",
+        rf"Method & Labels & Noise & {' & '.join([tex(c) for c in table.columns] * len(table.metrics))} \\",
         r"\midrule",
     ]
     for row in table.rows:
         cells = []
         for m in table.metrics:
             for c in table.columns:
-                text = _tex(cell_text(row.cells[m, c], m))
+                text = tex(cell_text(row.cells[m, c], m))
                 cells.append(rf"\textbf{{{text}}}" if table.best(m, c) is row else text)
-        who = [_tex(row.group.name), row.group.labels, _tex(row.group.noise or "–")]
+        who = [tex(row.group.name), row.group.labels, tex(row.group.noise or "–")]
         lines.append(" & ".join([*who, *cells]) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}", *(rf"% {note}" for note in table.notes)]
     return "\n".join(lines) + "\n"
@@ -168,7 +171,7 @@ def _who(row: Row, with_noise: bool) -> str:
     return f"{row.group.title}, {row.group.noise}" if with_noise and row.group.noise else row.group.title
 
 
-def _aligned(lines: Sequence[Sequence[str]]) -> str:
+def aligned(lines: Sequence[Sequence[str]]) -> str:
     """Columns under a ruled first line, the first to the left and numbers to the right."""
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     texts = [
@@ -186,8 +189,14 @@ _TEX = {c: f"\\{c}" for c in "&%$#_{}"} | {
     "^": r"\textasciicircum{}",
     "–": "--",
     "±": r"$\pm$",
+    MARK: r"\dag{}",
 }
 
 
-def _tex(text: str) -> str:
+def tex(text: str) -> str:
+    """Plain text as LaTeX.
+
+    >>> tex("5 % of a_b")
+    '5 \\\\% of a\\\\_b'
+    """
     return "".join(_TEX.get(c, c) for c in text)

@@ -26,6 +26,38 @@ class Output(NamedTuple):
     aux: tuple["Output", ...] = ()
 
 
+class Net(Protocol):
+    """A network: a module ``nets/<name>.py`` with ``Params``, ``DIMS``, ``MIN_BATCH`` and this class as ``Net``.
+
+    It is made by ``Net(params, channels, num_classes, dims)``. It may have ``groups()``: parameter groups
+    ``{"params": [...], "factor": f}`` whose learning rate is ``f`` times the method's; without it there is one.
+
+    Attributes:
+        tap_channels: D of the tap of each of its outputs, main head first.
+    """
+
+    tap_channels: tuple[int, ...]
+
+    def __call__(self, image: Tensor) -> Output:
+        """Outputs for images (B, C, *S) of any size."""
+        ...
+
+    def tap_head(self, index: int, channels: int) -> nn.Module:
+        """A new head of the network's own kind on tap ``index``: (B, D, *s) -> (B, channels, *s)."""
+        ...
+
+
+class Loss(Protocol):
+    """A loss: a module ``losses/<name>.py`` with ``Params`` and this class as ``Loss``.
+
+    It is made by ``Loss(params, num_classes)``; what it learns itself is trained with the network.
+    """
+
+    def __call__(self, log_probs: Tensor, labels: Tensor) -> Tensor:
+        """Scalar for log-probabilities of the given label (B, K, *S) and labels (B, *S); IGNORE is left out."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """What is to be learned, before any data is seen.
@@ -35,20 +67,28 @@ class Task:
         channels: image channels C.
         shape: size S of a training image, (Y, X) or (Z, Y, X).
         class_counts: pixels of every class in the labels as given (the noisy ones, if they are noisy).
-        build_net: makes one freshly initialised network of K = len(classes) logits; it has an attribute
-            ``tap_channels`` with the D of each of its outputs, main head first.
+        build_net: makes one freshly initialised network of K = len(classes) logits, see :class:`Net`.
+        build_loss: makes the loss of a head's log-probabilities, see :class:`Loss`.
+        trusted: ids of the training cases whose labels are known to be clean; empty where nobody knows.
     """
 
     classes: tuple[str, ...]
     channels: int
     shape: tuple[int, ...]
     class_counts: tuple[int, ...]
-    build_net: Callable[[], nn.Module]
+    build_net: Callable[[], "Net"]
+    build_loss: Callable[[], "Loss"]
+    trusted: frozenset[str] = frozenset()
 
     @property
     def num_classes(self) -> int:
         """How many classes there are, background included."""
         return len(self.classes)
+
+    @property
+    def dims(self) -> int:
+        """Axes of an image: 2 or 3."""
+        return len(self.shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +138,21 @@ class Progress:
 
 
 class Method(Protocol):
-    """A way to train on labels that may be wrong; ``base.Base`` gives all but ``step``."""
+    """A way to train on labels that may be wrong; ``base.Base`` gives all but ``step``.
+
+    Attributes:
+        needs: what the data must offer: "trusted" (ids of cases with clean labels). It is asked for before any work.
+        DEFAULT_NET: the network where none is named.
+        OWN_LOSS: the loss belongs to the method; another one is refused.
+        SAMPLER: how batches are put together, a name of ``samplers.SAMPLERS``.
+        DISTRIBUTED: several processes may share the training.
+    """
 
     needs: ClassVar[frozenset[str]]
+    DEFAULT_NET: ClassVar[str]
+    OWN_LOSS: ClassVar[bool]
+    SAMPLER: ClassVar[str]
+    DISTRIBUTED: ClassVar[bool]
 
     def step(self, batch: Batch, at: Progress) -> Mapping[str, float]:
         """Learn from one batch, own backward and update included; returns ``loss`` and what else is worth a log."""

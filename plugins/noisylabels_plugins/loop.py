@@ -7,10 +7,15 @@ from typing import Any, Literal
 
 import torch
 
-from noisylabels.errors import NoisyLabelsError
+from noisylabels.draws import Draws
 from noisylabels_plugins.api import Batch, Progress
 from noisylabels_plugins.base import Base
 from noisylabels_plugins.batches import TrainingSet
+from noisylabels_plugins.distributed import ALONE, Group
+from noisylabels_plugins.feed import Parts, ahead, parts, pinned, to_device
+from noisylabels_plugins.guards import Before, BrokenBatch
+from noisylabels_plugins.precision import FP32, Precision
+from noisylabels_plugins.update import NotFinite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,13 +24,19 @@ class Plan:
 
     Attributes:
         epochs: passes over the training cases.
-        batch_size: cases in one update.
+        batch_size: cases in one update, over all processes and parts.
         schedule: learning rate over the training: cosine to 0, poly (1 - t) ** 0.9 as the seed papers, or constant.
+        accumulate: parts that every batch is cut into.
+        workers: threads that prepare batches ahead.
+        seed: of what a method draws from torch while it trains.
     """
 
     epochs: int
     batch_size: int
     schedule: Literal["cosine", "poly", "constant"] = "cosine"
+    accumulate: int = 1
+    workers: int = 0
+    seed: int = 0
 
     def lr_factor(self, fraction: float) -> float:
         """What the learning rate is multiplied with when ``fraction`` of the training is done."""
@@ -36,11 +47,35 @@ class Plan:
         return float(0.5 + 0.5 * torch.cos(torch.tensor(torch.pi * fraction, dtype=torch.float64)))
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a training computes.
+
+    Attributes:
+        precision: in what numbers, on which device.
+        group: with which other processes.
+        channels_last: how images lie in memory.
+    """
+
+    precision: Precision
+    group: Group = ALONE
+    channels_last: bool = True
+
+    @property
+    def device(self) -> torch.device:
+        """Of this process."""
+        return self.precision.device
+
+    def moved(self, batch: Batch) -> Batch:
+        """A batch on the device."""
+        return to_device(batch, self.device, self.channels_last)
+
+
 def train(
     method: Base,
     data: TrainingSet,
     plan: Plan,
-    device: torch.device,
+    place: Place | torch.device,
     *,
     start: int = 0,
     stop: Callable[[], bool] = lambda: False,
@@ -48,45 +83,76 @@ def train(
     """Train from step ``start`` to the end, or until ``stop()`` says so between two updates.
 
     Yields:
-        One record for every update: epoch, step (updates done), lr, seconds, what the method logged, and
-        ``epoch_done`` with the record of ``end_epoch`` after the last update of an epoch.
+        One record for every update: epoch, step (updates done), lr, what the method logged, the length of the
+        gradient, seconds, the seconds of them that it waited for data, and ``epoch_done`` with the record of
+        ``end_epoch`` after the last update of an epoch.
 
     Raises:
-        NoisyLabelsError: a loss is not finite; the message names step and cases.
+        BrokenBatch: a loss or gradient is not finite; the method is as it was before that batch.
     """
+    place = place if isinstance(place, Place) else Place(Precision(FP32, place))
     per_epoch = data.steps_per_epoch(plan.batch_size)
     steps = plan.epochs * per_epoch
-    for step in range(start, steps):
-        if stop():
+
+    def prepared(step: int) -> Parts:
+        found = parts(data, *divmod(step, per_epoch), plan.batch_size, plan.accumulate, place.group)
+        return pinned(found) if place.device.type == "cuda" else found
+
+    before = Before(method)
+    began = time.perf_counter()
+    for step, (batch, waited) in enumerate(ahead(prepared, range(start, steps), plan.workers), start):
+        if place.group.any(stop()):
             return
-        began = time.perf_counter()
-        epoch, index = divmod(step, per_epoch)
-        at = Progress(epoch=epoch, step=step, steps=steps, schedule=plan.lr_factor)
-        batch = _to(data.batch(epoch, index, plan.batch_size), device)
-        method.train()
-        with torch.autocast(device.type, torch.bfloat16, enabled=_has_bf16(device)):
-            log = dict(method.step(batch, at))
-        if not abs(log["loss"]) < float("inf"):
-            raise NoisyLabelsError(
-                f"The loss is {log['loss']} at step {step} (cases {', '.join(batch.case_ids)}); "
-                "lower the learning rate, or look at these cases."
-            )
-        record = {"epoch": epoch, "step": step + 1, "lr": method.lr, **log}
-        if index == per_epoch - 1:
-            batches = (_to(b, device) for b in data.plain_batches(plan.batch_size))
+        at = Progress(epoch=step // per_epoch, step=step, steps=steps, schedule=plan.lr_factor)
+        _seed(plan.seed, step, place)
+        before.keep()
+        log = _update(method, batch, at, place, before)
+        record = {"epoch": at.epoch, "step": step + 1, "lr": method.lr, **log}
+        if (step + 1) % per_epoch == 0:
+            place.group.share(method.modules().values())
+            batches = (place.moved(b) for b in data.plain_batches(plan.batch_size))
             record["epoch_done"] = dict(method.end_epoch(batches, at))
-        yield record | {"seconds": time.perf_counter() - began}
+            place.group.share(method.modules().values())
+        method.updates.settled = True
+        yield record | {"seconds": time.perf_counter() - began, "waited": waited}
+        began = time.perf_counter()
 
 
-def _to(batch: Batch, device: torch.device) -> Batch:
-    memory_format = torch.channels_last if batch.image.ndim == 4 else torch.channels_last_3d
-    return Batch(
-        image=batch.image.to(device, non_blocking=True, memory_format=memory_format),
-        labels=batch.labels.to(device, non_blocking=True),
-        case_ids=batch.case_ids,
-    )
+def _update(method: Base, batch: Parts, at: Progress, place: Place, before: Before) -> dict[str, Any]:
+    """One update of the method by the parts of a batch; its log, averaged over all cases of all processes."""
+    method.updates.start()
+    try:
+        logs = list(_steps(method, batch, at, place))
+        log = logs[0] if len(logs) == place.group.size == 1 else _averaged(logs, batch, place.group)
+        if not abs(log["loss"]) < float("inf"):
+            raise NotFinite(f"The loss is {log['loss']}")
+    except NotFinite as error:
+        before.put_back()
+        raise BrokenBatch(str(error), at, batch.ids) from error
+    except Exception:
+        before.put_back()
+        raise
+    norm = method.updates.grad_norm
+    return log if norm is None else log | {"grad_norm": norm}
 
 
-def _has_bf16(device: torch.device) -> bool:
-    """Mixed precision where the hardware has it: bfloat16 needs no loss scaling."""
-    return device.type == "cuda" and torch.cuda.is_bf16_supported()
+def _steps(method: Base, batch: Parts, at: Progress, place: Place) -> Iterator[dict[str, Any]]:
+    for index, (part, weight) in enumerate(batch.own):
+        method.updates.part(weight, index == 0, index == len(batch.own) - 1)
+        method.train()
+        with place.precision.autocast():
+            yield dict(method.step(place.moved(part), at))
+
+
+def _averaged(logs: list[dict[str, float]], batch: Parts, group: Group) -> dict[str, float]:
+    weights = [weight for _, weight in batch.own]
+    sums = [sum(w * log[name] for w, log in zip(weights, logs, strict=True)) for name in logs[0]]
+    return dict(zip(logs[0], group.added(sums), strict=True))
+
+
+def _seed(seed: int, step: int, place: Place) -> None:
+    """What a method draws from torch in an update depends on seed, process and step, and on nothing before it."""
+    number = int(Draws(seed, "update", str(place.group.rank), str(step)).words(1)[0] >> 1)
+    torch.default_generator.manual_seed(number)
+    if place.device.type == "cuda":
+        torch.cuda.manual_seed(number)

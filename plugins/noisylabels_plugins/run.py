@@ -2,76 +2,48 @@
 
 <run>/  run.json            the specification, and where it was trained
         log.jsonl           one line for every epoch
-        state.pt            method, optimisers and step: read with weights_only, for going on
+        state.pt            method, optimisers and step, for going on: read with weights_only, dropped at the end
         model.safetensors   the networks, for predicting; written when training ends or stops
+        broken-batch.json   the step and cases at which a loss or gradient was not finite
 """
 
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from types import ModuleType
+from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from torch import nn
 
-import noisylabels
 from noisylabels.draws import Draws
-from noisylabels.errors import InvalidData, UsageError
+from noisylabels.errors import InvalidData, NoisyLabelsError, UsageError, unknown
 from noisylabels.params import build
 from noisylabels.store.dataset import Dataset
-from noisylabels_plugins.api import Task
+from noisylabels_plugins import checkpoint, memory, selection
+from noisylabels_plugins import log as logs
+from noisylabels_plugins.api import Progress, Task
 from noisylabels_plugins.base import Base
-from noisylabels_plugins.batches import AUGMENTATIONS, TrainingSet
-from noisylabels_plugins.catalogue import METHODS, NETS
-from noisylabels_plugins.loop import Plan, train
+from noisylabels_plugins.batches import TrainingSet
+from noisylabels_plugins.catalogue import LOSSES, METHODS, NETS
+from noisylabels_plugins.checkpoint import MODEL, STATE
+from noisylabels_plugins.distributed import ALONE, Group, OtherFailed, silent
+from noisylabels_plugins.feed import parts
+from noisylabels_plugins.guards import BrokenBatch, explained
+from noisylabels_plugins.loop import Place, train
+from noisylabels_plugins.parts.weights import files_left_alone
+from noisylabels_plugins.precision import choose_precision
+from noisylabels_plugins.record import write_record
+from noisylabels_plugins.settings import torch_settings
+from noisylabels_plugins.spec import Engine, RunSpec, read_spec
+from noisylabels_plugins.trusted import choose
+from noisylabels_plugins.update import Updates
 
+__all__ = ["Engine", "Run", "RunSpec", "choose_device", "finished", "read_spec", "write_record"]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSpec:
-    """What a run is, as data.
-
-    Attributes:
-        method: name of the method.
-        data: folder of the dataset, noisy or clean.
-        labels: noisy for the labels of ``data``, clean for those of its parent (the upper bound).
-        params: parameters of the method that differ from its defaults.
-        net: name of the network.
-        net_params: parameters of the network that differ from its defaults.
-        seed: seed of initial weights, order and augmentation.
-        epochs: passes over the training cases.
-        batch_size: cases in one update.
-        schedule: of the learning rate.
-        augment: names of ``AUGMENTATIONS``.
-        validate_every: epochs between two validations on clean labels; 0 for none.
-    """
-
-    method: str
-    data: str
-    labels: Literal["noisy", "clean"] = "noisy"
-    params: Mapping[str, Any] = field(default_factory=dict)
-    net: str = "unet"
-    net_params: Mapping[str, Any] = field(default_factory=dict)
-    seed: int = 0
-    epochs: int = 40
-    batch_size: int = 4
-    schedule: Literal["cosine", "poly", "constant"] = "cosine"
-    augment: tuple[str, ...] = ("flip",)
-    validate_every: int = 5
-
-    def __post_init__(self) -> None:
-        """Refuse values that mean nothing, before any work starts."""
-        if min(self.epochs, self.batch_size) < 1 or self.validate_every < 0:
-            raise UsageError("epochs and batch-size must be at least 1, validate-every at least 0.")
-        for name in self.augment:
-            if name not in AUGMENTATIONS:
-                raise UsageError(f"There is no augmentation '{name}'; known: {', '.join(AUGMENTATIONS)}.")
-
-    @property
-    def plan(self) -> Plan:
-        """Length and schedule."""
-        return Plan(epochs=self.epochs, batch_size=self.batch_size, schedule=self.schedule)
+BROKEN = "broken-batch.json"
 
 
 class Run:
@@ -80,171 +52,193 @@ class Run:
     Args:
         spec: what to train.
         device: where.
+        group: the processes that share the training.
+        to_train: whether it is to be trained here; what only a training needs is not asked for otherwise.
 
     Raises:
         UsageError: an unknown name or parameter, or a need of the method that the data cannot meet.
         InvalidData: the dataset is damaged or has nothing to train on.
     """
 
-    def __init__(self, spec: RunSpec, device: torch.device) -> None:
-        self.spec, self.device = spec, device
-        self.dataset = Dataset.open(spec.data)
-        labels = self.dataset.clean if spec.labels == "clean" else self.dataset
-        self.data = TrainingSet(self.dataset, labels, spec.seed, spec.augment)
-        module, net = METHODS.load(spec.method), NETS.load(spec.net)
+    def __init__(
+        self, spec: RunSpec, device: torch.device, group: Group = ALONE, *, to_train: bool = True
+    ) -> None:
+        module = METHODS.load(spec.method)
+        spec = replace(spec, net=spec.net or module.Method.DEFAULT_NET)
+        net = NETS.load(spec.net)
+        if to_train:
+            _check(spec, module, net, device, group)
+        else:
+            spec = replace(spec, precision="fp32", compile=None, sync_batchnorm=False, select="last")
+        self.spec, self.device, self.group = spec, device, group
+        self.place = Place(
+            choose_precision(spec.precision, device), group, spec.memory_format == "channels-last"
+        )
         params = build(module.Params, spec.params, f"method '{spec.method}'")
         net_params = build(net.Params, spec.net_params, f"network '{spec.net}'")
-        info = self.dataset.info
-        if len(self.data.shape) != 2:
-            raise UsageError(f"{self.dataset.path} is 3-D, but the network '{spec.net}' is 2-D.")
-        if module.Method.needs:
-            raise UsageError(f"Method '{spec.method}' needs {', '.join(sorted(module.Method.needs))}.")
-        # The one place where torch is seeded: initial weights, and whatever a method draws while it trains.
+        loss = LOSSES.load(spec.loss or "ce")
+        loss_params = build(loss.Params, spec.loss_params, f"loss '{spec.loss or 'ce'}'")
+        self.dataset = Dataset.open(spec.data)
+        selection.check(spec.select, self.dataset)
+        self.data = self._training_set(module, net)
+        info, dims = self.dataset.info, len(self.data.shape)
+        if dims not in net.DIMS:
+            raise UsageError(f"{self.dataset.path} is {dims}-D, but the network '{spec.net}' is not.")
+
+        def build_net() -> nn.Module:
+            made = net.Net(net_params, len(info.channels), len(info.classes), dims)
+            if spec.compile:
+                made.compile(backend=spec.compile)  # in place: names of weights stay
+            return made
+
+        # Of the initial weights; the loop seeds torch anew before every update.
         torch.manual_seed(int(Draws(spec.seed, "init").words(1)[0] >> 1))
         self.task = Task(
             classes=info.classes,
             channels=len(info.channels),
             shape=self.data.shape,
             class_counts=self.data.class_counts,
-            build_net=lambda: net.Net(net_params, len(info.channels), len(info.classes)),
+            build_net=build_net,
+            build_loss=lambda: loss.Loss(loss_params, len(info.classes)),
+            trusted=self.data.trusted,
         )
-        self.method: Base = module.Method(params, self.task).to(device)
+        with nullcontext() if to_train else files_left_alone():
+            self.method: Base = module.Method(params, self.task)
+        if spec.sync_batchnorm and group.size > 1:
+            for name, own in self.method.modules().items():
+                setattr(self.method, name, nn.SyncBatchNorm.convert_sync_batchnorm(own))
+        self.method.to(device, self.place.channels_last)
+        self.method.updates = Updates(self.place.precision.scaler(), spec.clip_norm, group)
+        self.selection = selection.Selection(spec.select)
         self.step = 0
-        self.losses: list[float] = []  # of the present epoch so far
-        self.seconds = 0.0
+        self.epoch = logs.Epoch()
+
+    def _training_set(self, module: ModuleType, net: ModuleType) -> TrainingSet:
+        spec = self.spec
+        labels = self.dataset.clean if spec.labels == "clean" else self.dataset
+        trusted = choose(self.dataset, spec.trusted, spec.seed)
+        if "trusted" in module.Method.needs and not trusted.ids:
+            raise UsageError(
+                f"Method '{spec.method}' needs training cases whose labels are known to be clean; "
+                "say which with --trusted."
+            )
+        return TrainingSet(
+            self.dataset, labels, spec.seed, spec.augment, module.Method.SAMPLER, trusted,
+            min_batch=net.MIN_BATCH, cache=spec.cache,
+        )  # fmt: skip
 
     @property
     def steps(self) -> int:
         """Updates in the whole training."""
         return self.spec.epochs * self.data.steps_per_epoch(self.spec.batch_size)
 
-    def record(self) -> dict[str, Any]:
-        """What ``run.json`` holds."""
-        noise = self.dataset.recipe.text if self.dataset.recipe else ""
-        weights = sum(p.numel() for module in self.method.modules().values() for p in module.parameters())
-        labels = self.spec.labels if self.dataset.noisy else "clean"
-        return {
-            **asdict(self.spec),
-            "labels": labels,
-            "noise": noise if labels == "noisy" else "",
-            "dataset": self.dataset.clean.info.name,
-            "data_digest": self.dataset.digest,
-            "weights": weights,
-            "device": torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu",
-            "versions": {"noisylabels": _version(), "torch": torch.__version__},
-        }
-
     def train(self, folder: Path, stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
         """Train to the end or until ``stop()``; the folder holds a usable run whenever this ends.
 
         Yields:
             The record of every update, see :func:`loop.train`.
-        """
-        from noisylabels_plugins.predict import validate
 
-        for record in train(self.method, self.data, self.spec.plan, self.device, start=self.step, stop=stop):
-            self.step = record["step"]
-            self.losses.append(record["loss"])
-            self.seconds += record["seconds"]
-            if "epoch_done" in record:
-                line = {k: v for k, v in record.items() if k != "epoch_done"} | record["epoch_done"]
-                line |= {"loss": sum(self.losses) / len(self.losses), "seconds": round(self.seconds, 3)}
-                every = self.spec.validate_every
-                last = record["epoch"] + 1 == self.spec.epochs
-                if every and ((record["epoch"] + 1) % every == 0 or last):
-                    line["val"] = validate(self)
-                with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
-                    log.write(json.dumps(line) + "\n")
-                self.losses, self.seconds = [], 0.0
-                self.save_state(folder)
-            yield record
-        self.save_state(folder)
+        Raises:
+            NoisyLabelsError: a loss or gradient was not finite, or memory did not suffice. The state is that after
+                the last finished update.
+        """
+        self.group.share(self.method.modules().values())
+        log = logs.Log(folder, self.spec.tensorboard, self.step) if self.group.first else None
+        try:
+            with torch_settings(self.spec.deterministic, self.device):
+                updates = train(
+                    self.method, self.data, self.spec.plan, self.place, start=self.step, stop=stop
+                )
+                for record in updates:
+                    self.step = record["step"]
+                    self.epoch.add(record)
+                    if "epoch_done" in record:
+                        self._end_epoch(record, folder, log)
+                    yield record
+        except Exception as error:
+            self._rescue(error, folder)
+            told = self._told(error)
+            if told is error:
+                raise
+            raise told from error
+        finally:
+            if log:
+                log.close()
+        if self.group.first:
+            self._finish(folder)
+
+    def _finish(self, folder: Path) -> None:
+        keep = self.step < self.steps or self.spec.keep_state
+        if keep:
+            self.save_state(folder)
         self.save_model(folder)
+        if not keep:
+            (folder / STATE).unlink(missing_ok=True)
+        (folder / BROKEN).unlink(missing_ok=True)
+
+    def _end_epoch(self, record: dict[str, Any], folder: Path, log: logs.Log | None) -> None:
+        self.method.updates.settled = False  # what follows belongs together
+        line = self.epoch.line(record)
+        every, done = self.spec.validate_every, record["epoch"] + 1
+        if every and (done % every == 0 or done == self.spec.epochs):
+            line |= selection.looks(self)
+            self.selection.see(line, selection.weights_of(self.method.modules()))
+        self.epoch = logs.Epoch()
+        if log:
+            log.write(line)
+            self.save_state(folder)
+        self.method.updates.settled = True
+
+    def _rescue(self, error: Exception, folder: Path) -> None:
+        """Save what there is after the last finished update, and the note of a broken batch."""
+        if not self.group.first or not self.method.updates.settled:
+            return
+        self.save_state(folder)
+        if isinstance(error, BrokenBatch):
+            (folder / BROKEN).write_text(json.dumps(error.note, indent=2) + "\n", encoding="utf-8")
+
+    def _told(self, error: Exception) -> BaseException:
+        """What to raise: one sentence, in the one process that has something to say."""
+        if isinstance(error, OtherFailed) or (isinstance(error, BrokenBatch) and not self.group.first):
+            return silent(error)
+        if not memory.is_out_of_memory(error):
+            return explained(error)
+        per_epoch, size = self.data.steps_per_epoch(self.spec.batch_size), self.spec.batch_size
+        epoch, index = divmod(self.step, per_epoch)
+        own = parts(self.data, epoch, index, size, self.spec.accumulate, self.group).own[0][0]
+        at = Progress(epoch=epoch, step=self.step, steps=self.steps, schedule=self.spec.plan.lr_factor)
+        return NoisyLabelsError(memory.sentence(self.method, own, at, self.place, self.spec.accumulate))
 
     def save_state(self, folder: Path) -> None:
         """Write ``state.pt``: all that a later ``load_state`` needs to go on bit for bit."""
-        state = {
-            "step": self.step,
-            "losses": self.losses,
-            "seconds": self.seconds,
-            "method": self.method.state_dict(),
-            "random": torch.get_rng_state(),
-        }
-        if self.device.type == "cuda":
-            state["random_cuda"] = torch.cuda.get_rng_state(self.device)
-        temporary = folder / ".state.pt"
-        torch.save(state, temporary)
-        temporary.replace(folder / "state.pt")
+        checkpoint.save_state(self, folder)
 
     def load_state(self, folder: Path) -> None:
         """Go back to what ``save_state`` wrote; the log keeps what belongs to it."""
-        path = folder / "state.pt"
-        try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
-            self.method.load_state_dict(state["method"])
-            self.step, self.losses, self.seconds = state["step"], state["losses"], state["seconds"]
-            torch.set_rng_state(state["random"].cpu())
-            if "random_cuda" in state and self.device.type == "cuda":
-                torch.cuda.set_rng_state(state["random_cuda"].cpu(), self.device)
-        except Exception as error:  # torch and pickle raise a dozen kinds for one finding
-            raise InvalidData(
-                f"{path} cannot be read ({type(error).__name__}); start the run anew."
-            ) from error
-        log = folder / "log.jsonl"
-        lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
-        kept = [line for line in lines if _step_of(line) <= self.step]
-        log.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        checkpoint.load_state(self, folder)
+        if self.group.first:
+            logs.cut(folder, self.step)
 
     def save_model(self, folder: Path) -> None:
-        """Write the networks' weights."""
-        tensors = {
-            f"{name}/{key}": value.contiguous()
-            for name, module in self.method.modules().items()
-            for key, value in module.state_dict().items()
-        }
-        temporary = folder / ".model.safetensors"
-        save_file(tensors, temporary, metadata={"step": str(self.step)})
-        temporary.replace(folder / "model.safetensors")
+        """Write the networks' weights: the last ones, or those that were selected."""
+        checkpoint.save_model(self, folder)
 
     def load_model(self, folder: Path) -> None:
         """Read the networks' weights."""
-        path = folder / "model.safetensors"
-        if not path.exists():
-            raise InvalidData(
-                f"{folder} holds no trained model yet; let noisylabels train finish, or --resume it."
-            )
-        try:
-            tensors = load_file(path, device=str(self.device))
-            for name, module in self.method.modules().items():
-                prefix = f"{name}/"
-                module.load_state_dict(
-                    {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-                )
-        except Exception as error:  # safetensors and torch raise a dozen kinds for one finding
-            raise InvalidData(f"{path} is damaged or belongs to another model.") from error
+        checkpoint.load_model(self, folder)
 
 
-def read_spec(folder: Path) -> RunSpec:
-    """The specification in a run folder; its dataset is looked for relative to the folder.
+def finished(folder: Path, run: Run) -> bool:
+    """Whether a run is trained to the end.
 
     Raises:
-        InvalidData: there is no readable ``run.json``.
+        InvalidData: it is not, and there is nothing to go on from.
     """
-    path = folder / "run.json"
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        known = {name: values[name] for name in RunSpec.__dataclass_fields__}
-        data = Path(os.path.normpath(folder / known["data"]))
-        return RunSpec(**known | {"augment": tuple(known["augment"]), "data": str(data)})
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidData(f"{path} cannot be read; {folder} is not a run of noisylabels.") from error
-
-
-def write_record(run: Run, folder: Path) -> None:
-    """Write ``run.json``, with the dataset's place relative to the folder."""
-    relative = os.path.relpath(Path(run.spec.data).resolve(), folder.resolve())
-    text = json.dumps(run.record() | {"data": Path(relative).as_posix()}, indent=2)
-    (folder / "run.json").write_text(text + "\n", encoding="utf-8")
+    if (folder / MODEL).exists() and logs.last_step(folder) == run.steps:
+        return True
+    if not (folder / STATE).exists():
+        raise InvalidData(f"{folder} has no state to go on from; remove it and start the run anew.")
+    return False
 
 
 def choose_device(name: str) -> torch.device:
@@ -262,15 +256,26 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _step_of(line: str) -> float:
-    """The step of a line of the log; infinity for a line that was cut while it was written."""
-    try:
-        return int(json.loads(line)["step"])
-    except ValueError:
-        return float("inf")
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version(noisylabels.__name__)
+def _check(spec: RunSpec, module: ModuleType, net: ModuleType, device: torch.device, group: Group) -> None:
+    """Refuse what cannot be trained together, before any data is read."""
+    if spec.loss and module.Method.OWN_LOSS:
+        raise UsageError(f"Method '{spec.method}' has a loss of its own; leave out --loss.")
+    if spec.batch_size < net.MIN_BATCH:
+        raise UsageError(
+            f"The network '{spec.net}' needs {net.MIN_BATCH} cases in a batch, and --batch-size is "
+            f"{spec.batch_size}."
+        )
+    if group.size > 1 and not module.Method.DISTRIBUTED:
+        raise UsageError(
+            f"Method '{spec.method}' cannot share its training between {group.size} processes; "
+            "start it without torchrun."
+        )
+    if spec.tensorboard:
+        logs.summary_writer()
+    if spec.compile and spec.compile not in torch.compiler.list_backends(()):
+        raise unknown("backend of torch.compile", spec.compile, torch.compiler.list_backends(()))
+    if spec.sync_batchnorm and device.type != "cuda":
+        raise UsageError(
+            "--sync-batchnorm works on GPUs only; on a CPU use a network without batch normalisation, "
+            "as with --net-norm group."
+        )

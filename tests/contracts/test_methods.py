@@ -7,13 +7,15 @@ from itertools import product
 import pytest
 import torch
 from small import small_dataset
-from toy_training import ODDITIES, ToySet, log_of, same, toy_batch, toy_task
+from toy_training import ODDITIES, ToySet, log_of, same, toy_batch, toy_task, untimed
 
+from noisylabels.case import IGNORE
 from noisylabels.catalogue import MODES, first_line
 from noisylabels.errors import UsageError
 from noisylabels.generate import noisy_dataset
 from noisylabels.params import attribute_texts, build, parameters
 from noisylabels.recipe import Recipe, Step
+from noisylabels_plugins import base
 from noisylabels_plugins.catalogue import METHODS
 from noisylabels_plugins.loop import Plan, train
 from noisylabels_plugins.run import Run, RunSpec
@@ -22,9 +24,14 @@ CPU = torch.device("cpu")
 
 
 def settings(changes):
-    """(method, parameters) for every combination of words with so many that are not the default."""
+    """(method, parameters) for every combination of words with so many that are not the default.
+
+    Words of parameters that all methods have are changed for one method only.
+    """
+    shared = {p.name for p in parameters(base.Params)}
     for name in METHODS.names():
         choices = [p for p in parameters(METHODS.load(name).Params) if p.choices]
+        choices = [p for p in choices if name == "baseline" or p.name not in shared]
         for words in product(*(p.choices for p in choices)):
             if sum(word != p.default for word, p in zip(words, choices, strict=True)) <= changes:
                 values = dict(zip([p.name for p in choices], words, strict=True))
@@ -46,7 +53,7 @@ def drive(method, *batches, epochs=2, start=0):
     """The records of the real loop, without what only the clock decides."""
     plan = Plan(epochs=epochs, batch_size=len(batches[0].labels), schedule="constant")
     records = list(train(method, ToySet(*batches), plan, CPU, start=start))
-    return [{key: value for key, value in record.items() if key != "seconds"} for record in records]
+    return [untimed(record) for record in records]
 
 
 def test_there_are_methods():
@@ -60,8 +67,8 @@ def test_it_says_where_it_comes_from_and_what_it_changes(name):
         assert text.count(f"\n{word}") == 1
     assert len(first_line(METHODS._ours()[name])) > 20
     params = METHODS.load(name).Params
-    assert list(attribute_texts(params.__doc__)) == [p.name for p in parameters(params)]
-    assert all(attribute_texts(params.__doc__).values())
+    assert set(attribute_texts(params.__doc__)) <= {p.name for p in parameters(params)}
+    assert all(p.help for p in parameters(params))
     assert isinstance(METHODS.load(name).Method.needs, frozenset)
 
 
@@ -71,7 +78,7 @@ def test_unknown_parameters_are_refused(name):
         build(METHODS.load(name).Params, {"lrr": 1}, f"method '{name}'")
 
 
-@every_setting
+@every_change
 @pytest.mark.parametrize("oddity", ODDITIES)
 def test_it_learns_from_every_legal_batch(name, values, oddity):
     special = ODDITIES[oddity]
@@ -84,12 +91,23 @@ def test_it_learns_from_every_legal_batch(name, values, oddity):
     for record in log:
         assert torch.isfinite(torch.tensor(record["loss"]))
         json.dumps(record)
-    assert any(not torch.equal(p, w) for p, w in zip(method.net.parameters(), weights, strict=True))
+    moved = any(not torch.equal(p, w) for p, w in zip(method.net.parameters(), weights, strict=True))
+    assert moved or (batch.labels == IGNORE).all()
     for module in method.modules().values():
         assert all(torch.isfinite(p).all() for p in module.parameters())
     assert torch.equal(batch.image, before.image), "the batch belongs to the caller"
     assert torch.equal(batch.labels, before.labels)
     check_prediction(method, before.image, classes)
+
+
+@every_change
+def test_it_learns_from_volumes(name, values):
+    batch = toy_batch(size=(8, 10, 9), batch=2)
+    method = make(name, values, batch)
+    weights = [p.detach().clone() for p in method.net.parameters()]
+    assert all(torch.isfinite(torch.tensor(record["loss"])) for record in drive(method, batch))
+    assert any(not torch.equal(p, w) for p, w in zip(method.net.parameters(), weights, strict=True))
+    check_prediction(method, toy_batch(3, size=(9, 17, 16), batch=2).image, 4)
 
 
 def check_prediction(method, image, classes):
@@ -136,8 +154,7 @@ def test_a_checkpoint_holds_everything(name, values, tmp_path):
     other.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
     assert same(other.state_dict(), method.state_dict())
     logs = [
-        [record | {"seconds": 0} for record in train(m, batches, whole, CPU, start=stop)]
-        for m in (method, other)
+        [untimed(record) for record in train(m, batches, whole, CPU, start=stop)] for m in (method, other)
     ]
     assert len(logs[0]) == 3
     assert logs[0] == logs[1]
@@ -150,7 +167,7 @@ def test_it_gets_better_at_what_it_sees(name):
     batches = [toy_batch(seed) for seed in (1, 2)]
     method = make(name, {"lr": 0.01}, batches[0])
     log = drive(method, *batches, epochs=30)
-    assert log[29]["loss"] < 0.8 * log[0]["loss"]
+    assert log[29]["loss"] < log[0]["loss"] - 0.1
     method.train(False)
     right = (method.predict(batches[0].image).argmax(1) == batches[0].labels)[batches[0].labels != 255]
     assert right.float().mean() > 0.6
@@ -169,8 +186,9 @@ def noisy(tmp_path_factory):
 def spec(noisy, name, values):
     """Eight updates in four epochs; the last batch of an epoch is smaller."""
     small = {"width": 4, "depth": 1, "tap": 1}
-    return RunSpec(method=name, data=str(noisy.path), params=values, net_params=small, epochs=4, validate_every=3,
-                   augment=("flip", "intensity", "shift"))  # fmt: skip
+    trusted = "2" if "trusted" in METHODS.load(name).Method.needs else ""
+    return RunSpec(method=name, data=str(noisy.path), params=values, net="unet", net_params=small, trusted=trusted,
+                   epochs=4, validate_every=3, augment=("flip", "intensity", "shift"), keep_state=True)  # fmt: skip
 
 
 def trained(spec, folder, stops=()):
@@ -190,8 +208,6 @@ def trained(spec, folder, stops=()):
 def check_equal(one, other):
     assert (one / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
     states = [torch.load(folder / "state.pt", weights_only=True) for folder in (one, other)]
-    for state in states:
-        assert state.pop("seconds") == 0
     assert same(*states)
     assert log_of(one) == log_of(other)
     assert len(log_of(one)) == 4

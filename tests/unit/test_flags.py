@@ -37,7 +37,7 @@ def run(*args):
 
     @click.command(
         cls=flags.FlagCommand,
-        choose=lambda typed: ("Flags of it", Params) if typed.get("name") == "it" else None,
+        choose=lambda typed: [flags.Group("Flags of it", Params)] if typed.get("name") == "it" else [],
     )
     @click.argument("name", required=False)
     @click.option("--out")
@@ -106,7 +106,7 @@ def test_a_flag_that_would_hide_one_of_the_command_is_refused():
 
         out: str = ""
 
-    @click.command(cls=flags.FlagCommand, choose=lambda typed: ("Flags of it", Clash))
+    @click.command(cls=flags.FlagCommand, choose=lambda typed: [flags.Group("Flags of it", Clash)])
     @click.option("--out")
     def command(out):
         raise AssertionError

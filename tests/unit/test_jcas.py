@@ -8,9 +8,10 @@ from toy_training import ToySet, same, toy_batch, toy_task
 from noisylabels.case import IGNORE
 from noisylabels_plugins.api import Output, Progress
 from noisylabels_plugins.loop import Plan, train
+from noisylabels_plugins.losses import ce
 from noisylabels_plugins.methods import baseline, jcas
 from noisylabels_plugins.parts.affinity import pairwise_loss, unit_features
-from noisylabels_plugins.parts.transition import corrected_loss
+from noisylabels_plugins.parts.transition import log_given
 
 CPU = torch.device("cpu")
 AT = Progress(epoch=0, step=0, steps=10, schedule=lambda fraction: 1.0)
@@ -25,6 +26,9 @@ class TwoHeads(nn.Module):
         self.heads = nn.ModuleList([nn.Conv2d(6, 4, 1), nn.Conv2d(6, 4, 1)])
         self.more = nn.Conv2d(6, 5, 1)
         self.tap_channels = (6, 5)
+
+    def tap_head(self, index, channels):
+        return nn.Conv2d(self.tap_channels[index], channels, 3, padding=1)
 
     def forward(self, image):
         x = self.body(image)
@@ -106,7 +110,7 @@ def test_auxiliary_heads_have_their_weights(variant):
         main = method.net(batch.image)
         by_class, by_pair = [], []
         for output, head in zip((main, *main.aux), method.affinity, strict=True):
-            by_class.append(corrected_loss(output.logits, batch.labels, None))
+            by_class.append(ce.Loss(ce.Params(), 4)(log_given(output.logits, None), batch.labels))
             unit = unit_features(head(output.tap), (24, 20))
             options = {"self_pairs": True, "ignored_pairs": True, "floor": 1e-10}
             options = options if variant == "published" else {}

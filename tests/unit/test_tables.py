@@ -154,3 +154,17 @@ def test_spread_out_takes_the_ends_and_steps_between():
     assert spread_out(values, 3) == ["8", "4", "0"]
     assert spread_out(values, 1) == ["4"]
     assert len(spread_out(values, 20)) == 9
+
+
+def test_weights_that_were_selected_on_the_test_cases_are_marked():
+    runs = [run(), run("jcas", select="last"), run("jcas", dice=0.7, select="best-test")]
+    table = result_table(runs)
+    note = "† Weights selected by their score on the test cases: no honest estimate."
+    assert {row.group.name for row in table.rows} == {
+        "baseline", "jcas (select last)", "jcas (select best-test) †",
+    }  # fmt: skip
+    for text in (to_text(table), to_markdown(table)):
+        assert text.count("†") >= 2
+        assert note in text
+    assert "select best-test) \\dag{}" in to_latex(table)
+    assert "†" not in to_text(result_table(runs[:2]))

@@ -9,13 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noisylabels.case import IGNORE
+from noisylabels_plugins.losses import ce
 from noisylabels_plugins.parts.transition import (
     Transition,
     class_to_affinity,
-    corrected_loss,
+    log_given,
     log_volume,
     true_proportions,
 )
+
+
+def loss_through(logits, labels, matrix):
+    return ce.Loss(ce.Params(), logits.shape[1])(log_given(logits, matrix), labels)
 
 
 def random_matrix(size, seed):
@@ -88,8 +93,8 @@ def test_the_identity_gives_cross_entropy(shape):
     logits, labels = some_pixels(shape=shape)
     labels[-1, ..., -1] = 2
     expected = F.cross_entropy(logits, labels, ignore_index=IGNORE)
-    torch.testing.assert_close(corrected_loss(logits, labels, None), expected)
-    torch.testing.assert_close(corrected_loss(logits, labels, torch.eye(4)), expected)
+    torch.testing.assert_close(loss_through(logits, labels, None), expected)
+    torch.testing.assert_close(loss_through(logits, labels, torch.eye(4)), expected)
 
 
 def test_the_loss_through_a_matrix_pixel_by_pixel():
@@ -102,13 +107,13 @@ def test_the_loss_through_a_matrix_pixel_by_pixel():
             true = torch.softmax(logits[b, :, y, x], 0)
             losses.append(-torch.log(sum(true[k] * matrix[k, given_label] for k in range(4))))
     assert len(losses) == labels.numel() - 7
-    torch.testing.assert_close(corrected_loss(logits, labels, matrix), torch.stack(losses).mean())
+    torch.testing.assert_close(loss_through(logits, labels, matrix), torch.stack(losses).mean())
 
 
 @pytest.mark.parametrize("matrix", [None, torch.eye(4), random_matrix(4, 1).float()])
 def test_no_labelled_pixel_gives_nothing(matrix):
     logits = torch.randn(1, 4, 3, 3, requires_grad=True)
-    loss = corrected_loss(logits, torch.full((1, 3, 3), IGNORE), matrix)
+    loss = loss_through(logits, torch.full((1, 3, 3), IGNORE), matrix)
     loss.backward()
     assert loss.item() == 0
     assert not logits.grad.any()
@@ -120,14 +125,14 @@ def test_its_gradient_is_that_of_finite_differences():
     layer = Transition(4)
     torch.nn.init.normal_(layer.weight, -1, 1, generator=torch.Generator().manual_seed(2))
     logits.requires_grad_()
-    corrected_loss(logits, labels, layer()).backward()
+    loss_through(logits, labels, layer()).backward()
 
     def slope(tensor, index, step=1e-2):
         values = []
         with torch.no_grad():
             for sign in (1, -1):
                 tensor[index] += sign * step
-                values.append(corrected_loss(logits, labels, layer()).item())
+                values.append(loss_through(logits, labels, layer()).item())
                 tensor[index] -= sign * step
         return (values[0] - values[1]) / (2 * step)
 
@@ -229,7 +234,7 @@ def test_mixed_precision_around_it_changes_nothing():
 
     def results():
         return (
-            corrected_loss(logits, labels, matrix),
+            loss_through(logits, labels, matrix),
             class_to_affinity(matrix, proportions),
             true_proportions(proportions, matrix),
             log_volume(matrix),

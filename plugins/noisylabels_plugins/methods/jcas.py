@@ -43,20 +43,26 @@ from torch import Tensor, nn
 
 from noisylabels.case import IGNORE
 from noisylabels.errors import UsageError
+from noisylabels_plugins import base
 from noisylabels_plugins.api import Batch, Output, Progress, Task
 from noisylabels_plugins.base import Base
-from noisylabels_plugins.parts.affinity import differentiated_reasoning, pairwise_loss, unit_features
+from noisylabels_plugins.parts.affinity import (
+    differentiated_reasoning,
+    grid_for,
+    pairwise_loss,
+    unit_features,
+)
 from noisylabels_plugins.parts.transition import (
     Transition,
     class_to_affinity,
-    corrected_loss,
+    log_given,
     log_volume,
     true_proportions,
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Params:
+class Params(base.Params):
     """Parameters of JCAS.
 
     Attributes:
@@ -66,16 +72,14 @@ class Params:
         warmup: share of the training that runs without correction, 0 .. 1; it ends with an epoch.
         transition_start: where the matrices start when the warm-up ends: warmup (predicted against given classes), or
             fixed (diagonal 0.737 for four classes, as published).
-        stride: image pixels per position of the affinity grid, along every axis.
+        stride: image pixels per position of the affinity grid, along every axis, at least.
+        positions: most positions of that grid; a larger image (most volumes) gets a coarser one. 64 x 64 as published.
         affinity_channels: channels D of the affinity features.
         affinity_weight: weight of the pairwise loss.
         volume_weight: weight of log |det T_C| + log |det T_A|; not given: 1e-4, or 0.5 when published.
         consistency_weight: weight of the mean squared difference between T_A and what follows from T_C.
-        aux_weight: weight of each auxiliary head.
-        lr: learning rate of the network (AdamW).
         transition_lr: learning rate of the transition matrices (Adam); not given: 0.01, or a tenth of lr when
             published.
-        weight_decay: weight decay of the network.
     """
 
     parts: Literal["all", "affinity", "dar", "calc"] = "all"
@@ -83,30 +87,22 @@ class Params:
     warmup: float = 0.5
     transition_start: Literal["warmup", "fixed"] = "warmup"
     stride: int = 4
+    positions: int = 4096
     affinity_channels: int = 64
     affinity_weight: float = 1.0
     volume_weight: float | None = None
     consistency_weight: float = 0.01
-    aux_weight: float = 0.1
-    lr: float = 3e-3
     transition_lr: float | None = None
-    weight_decay: float = 1e-4
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""
         if not 0 <= self.warmup <= 1:
             raise UsageError(f"warmup is a share of the training and must be 0 .. 1, not {self.warmup}.")
-        if self.stride < 1 or self.affinity_channels < 1:
-            raise UsageError("stride and affinity-channels must be at least 1.")
-        for name in ("lr", "transition_lr"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise UsageError(f"{name.replace('_', '-')} must be above 0, not {value}.")
-        weights = ("affinity_weight", "volume_weight", "consistency_weight", "aux_weight", "weight_decay")
-        for name in weights:
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < math.inf:
-                raise UsageError(f"{name.replace('_', '-')} must be 0 or more, not {value}.")
+        if min(self.stride, self.positions, self.affinity_channels) < 1:
+            raise UsageError("stride, positions and affinity-channels must be at least 1.")
+        base.Params.__post_init__(self)
+        self.positive("transition_lr")
+        self.not_negative("affinity_weight", "volume_weight", "consistency_weight")
 
 
 class Method(Base):
@@ -115,18 +111,13 @@ class Method(Base):
     def __init__(self, params: Params, task: Task) -> None:
         self.params, self.task = params, task
         self.published = params.variant == "published"
-        self.net = task.build_net()
+        self.net, self.loss = task.build_net(), task.build_loss()
         self.affinity = nn.ModuleList(
-            nn.Conv2d(channels, params.affinity_channels, 3, padding=1) for channels in self.net.tap_channels
+            self.net.tap_head(index, params.affinity_channels) for index in range(len(self.net.tap_channels))
         )
         self.class_transition = Transition(task.num_classes)
         self.pair_transition = Transition(2)
-        self.optimizer = torch.optim.AdamW(
-            [*self.net.parameters(), *self.affinity.parameters()],
-            params.lr,
-            weight_decay=params.weight_decay,
-            fused=True,
-        )
+        self.optimizer = self.new_optimizer(params, self.net, self.affinity, self.loss)
         # A rate of its own that no schedule touches: the matrices must keep up while the network slows down.
         lr = params.transition_lr or (params.lr / 10 if self.published else 0.01)
         self.transition_optimizer = torch.optim.Adam(
@@ -154,9 +145,10 @@ class Method(Base):
         for index, (output, head) in enumerate(zip(heads, self.affinity, strict=True)):
             weight = 1.0 if index == 0 else self.params.aux_weight
             unit = unit_features(head(output.tap), self._grid(batch.image))
-            by_class = corrected_loss(self._plain(output), batch.labels, t_class)
+            by_class = self.loss(log_given(self._plain(output), t_class), batch.labels)
             if reasoning:
-                by_class = by_class + corrected_loss(self._refined(output, unit), batch.labels, t_class)
+                refined = log_given(self._refined(output, unit), t_class)
+                by_class = by_class + self.loss(refined, batch.labels)
             by_pair = pairwise_loss(
                 unit, self._grid_labels(batch.labels), t_pair,
                 self_pairs=self.published, ignored_pairs=self.published, floor=1e-10 if self.published else 1e-6,
@@ -234,7 +226,7 @@ class Method(Base):
         return volume_weight * volume + params.consistency_weight * consistency
 
     def _grid(self, image: Tensor) -> tuple[int, ...]:
-        return tuple(max(1, size // self.params.stride) for size in image.shape[2:])
+        return grid_for(tuple(image.shape[2:]), self.params.stride, self.params.positions)
 
     def _grid_labels(self, labels: Tensor) -> Tensor:
         """Labels at the grid's positions, nearest, (B, N)."""
@@ -275,4 +267,5 @@ class Method(Base):
 
 
 def _resize(x: Tensor, size: tuple[int, ...]) -> Tensor:
-    return F.interpolate(x.float(), size, mode="bilinear", align_corners=True)
+    mode = "bilinear" if len(size) == 2 else "trilinear"
+    return F.interpolate(x.float(), size, mode=mode, align_corners=True)

@@ -1,0 +1,102 @@
+"""The two files that hold a run's numbers: its state, for going on, and its networks, for predicting."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from noisylabels.errors import InvalidData, NoisyLabelsError
+from noisylabels_plugins.selection import weights_of
+
+if TYPE_CHECKING:
+    from noisylabels_plugins.run import Run
+
+STATE, MODEL = "state.pt", "model.safetensors"
+ABOUT = "noisylabels"
+"""Key of what a model says about itself."""
+
+
+def save_state(run: "Run", folder: Path) -> None:
+    """Write all that going on bit for bit needs: method, optimisers, where training is, and the best weights so far."""
+    state = {
+        "step": run.step,
+        "sums": run.epoch.sums,
+        "method": run.method.state_dict(),
+        "updates": run.method.updates.state_dict(),
+        "best": run.selection.best,
+        "of": names(run),
+    }
+    temporary = folder / f".{STATE}"
+    torch.save(state, temporary)
+    temporary.replace(folder / STATE)
+
+
+def load_state(run: "Run", folder: Path) -> None:
+    """Go back to what :func:`save_state` wrote.
+
+    Raises:
+        InvalidData: it is damaged, or of another method, network or number of classes.
+    """
+    path = folder / STATE
+    try:
+        state = torch.load(path, map_location=run.device, weights_only=True)
+        _compare(run, path, state["of"])
+        run.method.load_state_dict(state["method"])
+        run.method.updates.load_state_dict(state["updates"])
+        run.step, run.epoch.sums, run.selection.best = state["step"], state["sums"], state["best"]
+    except NoisyLabelsError:
+        raise
+    except Exception as error:  # torch and pickle raise a dozen kinds for one finding
+        raise InvalidData(f"{path} cannot be read ({type(error).__name__}); start the run anew.") from error
+
+
+def save_model(run: "Run", folder: Path) -> None:
+    """Write the networks' weights: the last ones, or those that were selected."""
+    best = run.selection.best
+    weights = best["weights"] if best else weights_of(run.method.modules())
+    tensors = {name: value.detach().clone().contiguous() for name, value in weights.items()}
+    about = {"step": str(best["step"] if best else run.step), "select": run.spec.select, **names(run)}
+    temporary = folder / f".{MODEL}"
+    save_file(tensors, temporary, metadata={ABOUT: json.dumps(about)})  # of several the order is by chance
+    temporary.replace(folder / MODEL)
+
+
+def load_model(run: "Run", folder: Path) -> None:
+    """Read the networks' weights.
+
+    Raises:
+        InvalidData: there is no model yet, it is damaged, or of another method, network or number of classes.
+    """
+    path = folder / MODEL
+    if not path.exists():
+        raise InvalidData(
+            f"{folder} holds no trained model yet; let noisylabels train finish, or --resume it."
+        )
+    try:
+        with safe_open(path, "pt") as file:
+            _compare(run, path, json.loads((file.metadata() or {}).get(ABOUT, "{}")))
+        tensors = load_file(path, device=str(run.device))
+        for name, module in run.method.modules().items():
+            prefix = f"{name}/"
+            module.load_state_dict(
+                {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+            )
+    except NoisyLabelsError:
+        raise
+    except Exception as error:  # safetensors and torch raise a dozen kinds for one finding
+        raise InvalidData(f"{path} is damaged or belongs to another model.") from error
+
+
+def names(run: "Run") -> dict[str, str]:
+    """What a checkpoint must agree with a run in."""
+    return {"method": run.spec.method, "net": run.spec.net, "classes": ",".join(run.task.classes)}
+
+
+def _compare(run: "Run", path: Path, there: dict[str, str]) -> None:
+    for name, own in names(run).items():
+        found = there.get(name, own)
+        if found != own:
+            raise InvalidData(f"{path} belongs to another model: its {name} is {found}, the run's {own}.")

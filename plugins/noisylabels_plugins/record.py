@@ -1,0 +1,133 @@
+"""What a run folder says about itself: what was trained, on what, where and by which code."""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+import noisylabels
+from noisylabels.store.links import relative
+
+if TYPE_CHECKING:
+    from noisylabels_plugins.run import Run
+
+_NOT_RECORDED = ("--out", "--resume", "--quiet", "--debug")
+
+
+def write_record(run: "Run", folder: Path, words: Sequence[str] = ()) -> None:
+    """Write ``run.json``, with the places of dataset and cache relative to the folder.
+
+    Args:
+        run: what is trained.
+        folder: where.
+        words: what was typed after ``noisylabels train``, if it was.
+    """
+    if not run.group.first:
+        return
+    values = facts(run) | {"data": relative(Path(run.spec.data), folder)}
+    if run.spec.cache not in (None, "auto"):
+        values["cache"] = relative(Path(run.spec.cache), folder)
+    if words:
+        values["command"] = command_line(words, folder)
+    (folder / "run.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+
+
+def facts(run: "Run") -> dict[str, Any]:
+    """What ``run.json`` holds beside the command."""
+    dataset, method = run.dataset, run.method
+    labels = run.spec.labels if dataset.noisy else "clean"
+    noise = dataset.recipe.text if dataset.recipe and labels == "noisy" else ""
+    nets = method.modules()
+    return {
+        **asdict(run.spec),
+        "labels": labels,
+        "noise": noise,
+        "dataset": dataset.clean.info.name,
+        "data_digest": dataset.digest,
+        "clean_digest": dataset.clean.digest,
+        "trusted_cases": sorted(run.data.trusted),
+        "sees": sees(run),
+        "weights": sum(p.numel() for module in nets.values() for p in module.parameters()),
+        **_sources(nets),
+        "device": torch.cuda.get_device_name() if run.device.type == "cuda" else "cpu",
+        "environment": environment(run),
+        "versions": {"noisylabels": version(noisylabels.__name__), "torch": torch.__version__},
+        "commit": commit(),
+    }
+
+
+def sees(run: "Run") -> dict[str, Any]:
+    """What a run knows of its data, as far as predicting without them needs it."""
+    info, data = run.dataset.info, run.data
+    return {
+        "classes": list(info.classes),
+        "channels": list(info.channels),
+        "shape": list(run.task.shape),
+        "class_counts": list(run.task.class_counts),
+        "mean": data.mean.tolist(),
+        "sd": data.sd.tolist(),
+    }
+
+
+def environment(run: "Run") -> dict[str, Any]:
+    """Where it was trained."""
+    return {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cuda": torch.version.cuda if run.device.type == "cuda" else None,
+        "precision": run.place.precision.name,
+        "processes": run.group.size,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def commit() -> str | None:
+    """The git commit that this code was checked out at, with a + if it was changed since; None for a release."""
+    root = Path(noisylabels.__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None
+    try:
+        named = _git(root, "rev-parse", "HEAD")
+        return named + ("+" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def command_line(words: Sequence[str], folder: Path) -> str:
+    """A command as typed, without what says where the folder is, and with paths seen from the folder.
+
+    >>> command_line(["jcas", "--data", "d", "--out", "runs/j", "--epochs", "3"], Path("runs/j"))
+    'noisylabels train jcas --data ../../d --epochs 3'
+    """
+    kept, skip, path = ["noisylabels", "train"], False, False
+    for word in words:
+        name, _, value = word.partition("=")
+        if skip or name in _NOT_RECORDED:
+            skip = not skip and name == "--out" and not value
+            continue
+        if path or Path(word).is_absolute():
+            word = relative(Path(word), folder)
+        elif name == "--data" and value:
+            word = f"--data={relative(Path(value), folder)}"
+        path = word == "--data"
+        kept.append(word)
+    return " ".join(kept)
+
+
+def _sources(nets: dict[str, torch.nn.Module]) -> dict[str, Any]:
+    found = {name: net.encoder_source for name, net in nets.items() if hasattr(net, "encoder_source")}
+    return {"encoder_source": found} if found else {}
+
+
+def _git(root: Path, *words: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", os.fspath(root), *words], capture_output=True, text=True, check=True, timeout=10
+    )
+    return done.stdout.strip()

@@ -1,0 +1,272 @@
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from noisylabels.errors import UsageError
+from noisylabels.suite import chosen, merged
+from noisylabels.suites import load, names, place, read
+from noisylabels_plugins.cells import check_settings, train_flags
+
+TEXT = """
+title = "Two rows"
+seeds = [0, 1, 2]
+
+[phantom]
+cases = 12
+
+[training]
+net_params = { width = 4 }
+params = { lr = 0.01 }
+epochs = 3
+
+[[rows]]
+key = "upper"
+name = "Upper bound"
+method = "baseline"
+labels = "clean"
+
+[[rows]]
+name = "Baseline"
+method = "baseline"
+
+[[rows]]
+name = "JCAS, w/ DAR"
+method = "jcas"
+params = { parts = "dar" }
+epochs = 5
+
+[[noises]]
+name = "Ellipse"
+mode = "ellipse"
+
+[[noises]]
+name = "Flips"
+mode = "symmetric"
+params = { rate = 0.3 }
+seed = "run"
+training = { epochs = 4, batch_size = 2 }
+"""
+
+
+def suite(text=TEXT, **change):
+    return read({**tomllib.loads(text), **change}, Path("folder/two.toml"))
+
+
+def test_cells_are_rows_by_noises_by_seeds_and_the_upper_bound_knows_no_noise():
+    cells = suite().cells()
+    assert [cell.name for cell in cells[:5]] == [
+        "upper-clean-0",
+        "baseline-ellipse-0",
+        "jcas-w-dar-ellipse-0",
+        "baseline-flips-0",
+        "jcas-w-dar-flips-0",
+    ]
+    assert len(cells) == len({cell.name for cell in cells}) == 3 * (1 + 2 * 2)
+
+
+def test_a_row_wins_over_a_noise_and_that_over_the_suite():
+    found = suite()
+    by_name = {cell.name: found.settings_of(cell) for cell in found.cells()}
+    assert by_name["baseline-ellipse-1"] == {"net_params": {"width": 4}, "params": {"lr": 0.01}, "epochs": 3}
+    assert by_name["baseline-flips-1"]["epochs"] == 4
+    assert by_name["jcas-w-dar-flips-1"] | {"epochs": 5, "batch_size": 2} == by_name["jcas-w-dar-flips-1"]
+    assert by_name["jcas-w-dar-flips-1"]["params"] == {"lr": 0.01, "parts": "dar"}
+    assert by_name["upper-clean-0"]["epochs"] == 3
+
+
+def test_the_table_of_another_network_is_forgotten():
+    low, high = {"net": "unet", "net_params": {"width": 4}}, {"net": "raunet"}
+    assert merged(low, high) == {"net": "raunet"}
+    assert merged(low, {"net": "unet", "net_params": {"depth": 2}})["net_params"] == {"width": 4, "depth": 2}
+
+
+def test_the_noise_follows_the_run_or_stays():
+    ellipse, flips = suite().noises
+    assert [ellipse.seed(seed) for seed in (0, 5)] == [0, 0]
+    assert [flips.seed(seed) for seed in (0, 5)] == [0, 5]
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 7, 40])
+def test_shards_are_a_partition(count):
+    cells = suite().cells()
+    parts = [chosen(cells, shard=f"{i}/{count}") for i in range(1, count + 1)]
+    assert Counter(cell.name for part in parts for cell in part) == Counter(cell.name for cell in cells)
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_patterns_choose_by_row_noise_and_seed():
+    def picked(*patterns):
+        return [cell.name for cell in chosen(suite().cells(), patterns)]
+
+    assert picked("baseline/ellipse/1") == ["baseline-ellipse-1"]
+    assert picked("upper") == ["upper-clean-0", "upper-clean-1", "upper-clean-2"]
+    assert picked("*/flips/2") == ["baseline-flips-2", "jcas-w-dar-flips-2"]
+    assert picked("jcas*/e*", "upper//0") == [
+        "upper-clean-0",
+        *(f"jcas-w-dar-ellipse-{seed}" for seed in (0, 1, 2)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "shard", "finding"),
+    [
+        ("baselin", "", "did you mean 'baseline'"),
+        ("baseline/elipse/0", "", "did you mean 'baseline/ellipse/0'"),
+        ("", "0/2", "i from 1 to n"),
+        ("", "3/2", "i from 1 to n"),
+        ("", "half", "i from 1 to n"),
+    ],
+)
+def test_what_chooses_nothing_is_refused(pattern, shard, finding):
+    with pytest.raises(UsageError, match=finding):
+        chosen(suite().cells(), [pattern] if pattern else [], shard)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "finding"),
+    [
+        ('title = "Two rows"', "", "lacks 'title'"),
+        ("[training]", "[trainings]", "did you mean 'training'"),
+        ('mode = "ellipse"', 'mode = "elipse"', "did you mean 'ellipse'"),
+        ('mode = "ellipse"', 'preset = "jcas-elipse"', "did you mean 'jcas-ellipse'"),
+        ('mode = "ellipse"', "", "needs one of mode, preset and recipe"),
+        ('mode = "ellipse"', 'mode = "pseudo-label"', r"\[noises.source\]"),
+        ('mode = "ellipse"', 'mode = "ellipse"\nsource = {}', "one of data, phantom and cases"),
+        ('mode = "ellipse"', 'mode = "ellipse"\nsed = 1', "did you mean 'seed'"),
+        ('name = "Ellipse"', 'name = "Flips"', "two entries of the noises have the key flips"),
+        ('name = "Ellipse"', 'name = "Clean"', "upper bound's"),
+        ('labels = "clean"', 'labels = "clear"', "did you mean 'clean'"),
+        ("seeds = [0, 1, 2]", "seeds = []", "at least one"),
+        ("seeds = [0, 1, 2]", "seeds = [0, 0]", "twice"),
+        ("seeds = [0, 1, 2]", 'seeds = ["a"]', "whole numbers"),
+        ("seeds = [0, 1, 2]", "seeds = 3", "wrong kind"),
+        ('key = "upper"', 'key = "Upper bound"', "small letters"),
+        ("[phantom]", 'data = "x"\n[phantom]', "not both"),
+        ("[phantom]", 'baseline = "base"\n[phantom]', "did you mean 'baseline'"),
+        ("[phantom]", '[paper]\nsource = "x"\ncolumns = ["a"]\nelipse = {}\n[phantom]', None),
+    ],
+)
+def test_a_bad_suite_is_refused_in_a_sentence(tmp_path, old, new, finding):
+    file = tmp_path / "mine.toml"
+    file.write_text(TEXT.replace(old, new, 1))
+    if finding is None:  # a noise without figures says nothing wrong
+        assert load(str(file)).paper.figures == {}
+        return
+    with pytest.raises(UsageError, match=f"(?i){finding}") as caught:
+        load(str(file))
+    assert "\n" not in str(caught.value)
+    assert "mine" in str(caught.value)
+
+
+PAPER = {"source": "somebody", "columns": ["shaft", "mean"], "test_selected": True}
+
+
+def test_figures_of_a_paper_are_found_by_noise_row_metric_and_column():
+    paper = suite(paper={**PAPER, "ellipse": {"baseline": [[60, 50], [40, 30]]}}).paper
+    assert paper.of("ellipse", "baseline", "dice", "mean") == 50
+    assert paper.of("ellipse", "baseline", "jaccard", "shaft") == 40
+    assert paper.of("ellipse", "upper", "dice", "mean") is None
+    assert paper.of("ellipse", "baseline", "dice", "heart") is None
+
+
+@pytest.mark.parametrize(
+    ("figures", "finding"),
+    [
+        ({"elipse": {"baseline": [[1, 2], [1, 2]]}}, "noise of the paper"),
+        ({"ellipse": {"basline": [[1, 2], [1, 2]]}}, "did you mean 'baseline'"),
+        ({"ellipse": {"baseline": [[1], [1, 2]]}}, "2 columns"),
+        ({"ellipse": {"baseline": [[1, 2]]}}, "wrong kind"),
+    ],
+)
+def test_figures_that_fit_nothing_are_refused(figures, finding):
+    with pytest.raises(UsageError, match=finding):
+        suite(paper={**PAPER, **figures})
+
+
+def test_a_suite_that_is_not_there_is_refused_with_those_that_are():
+    with pytest.raises(UsageError, match="did you mean 'jcas-jsrt'"):
+        load("jcas-jrst")
+    with pytest.raises(UsageError, match=r"no suite at mine\.toml; .*jcas-phantoms"):
+        load("mine.toml")
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_suite_that_comes_along_builds(name):
+    found = load(name)
+    for cell in {(c.row.key, c.noise_key): c for c in found.cells()}.values():
+        settings = found.settings_of(cell)
+        check_settings(cell.row.method, settings, cell.name)
+        assert train_flags(cell.row.method, settings)
+    for noise in found.noises:
+        if noise.source:
+            check_settings(noise.source.method, merged(found.settings, noise.source.settings), noise.key)
+    assert found.baseline in [row.key for row in found.rows]
+    assert any(row.clean for row in found.rows)
+
+
+def test_the_table_of_the_poster_is_whole():
+    found = load("jcas-endovis18")
+    assert [row.name for row in found.rows] == [row.name for row in load("jcas-phantoms").rows]
+    paper, ablation = found.paper, {"affinity", "dar", "calc"}
+    assert paper.test_selected
+    for noise in found.noises:
+        rows = {row for key, row, metric in paper.figures if key == noise.key and metric == "dice"}
+        missing = {row.key for row in found.rows if not row.clean} - rows
+        assert missing == (set() if noise.key == "ellipse" else ablation)
+    assert paper.of("clean", "upper", "jaccard", "mean") == 63.648
+    for (_, _, _), values in paper.figures.items():
+        assert sum(values[:3]) / 3 == pytest.approx(values[3], abs=0.002)
+
+
+def test_the_suite_in_the_documentation_can_be_read(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "bench.md").read_text(encoding="utf-8")
+    text = page.partition("```toml\n")[2].partition("```")[0]
+    found = read(tomllib.loads(text), tmp_path / "mine.toml")
+    assert [noise.key for noise in found.noises] == ["ellipse", "flips", "several-steps", "pseudo-labels"]
+    assert found.paper.of("ellipse", "dar", "jaccard", "mean") == 83.2
+    assert found.noises[2].recipe.text.startswith("dilate, then polygon, fraction 0.5")
+    for name in names():
+        assert f"| `{name}` |" in page
+
+
+def test_flags_say_what_the_settings_say():
+    settings = {
+        "net_params": {"width": 4},
+        "params": {"lr": 0.01, "parts": "dar", "volume_weight": None},
+        "augment": [],
+        "batch_size": 2,
+        "track_train": True,
+        "tensorboard": False,
+    }
+    words = " ".join(train_flags("jcas", settings))
+    assert words == (
+        "--net-width 4 --lr 0.01 --parts dar --volume-weight none --augment none --batch-size 2 --track-train"
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "finding"),
+    [
+        ("jcass", {}, "did you mean 'jcas'"),
+        ("jcas", {"epoch": 3}, "did you mean 'epochs'"),
+        ("jcas", {"epochs": 0}, "at least 1"),
+        ("jcas", {"epochs": "many"}, "wrong kind"),
+        ("jcas", {"net": "unett"}, "did you mean 'unet'"),
+        ("jcas", {"net_params": {"widht": 4}}, "did you mean 'width'"),
+        ("jcas", {"params": {"part": "dar"}}, "did you mean 'parts'"),
+        ("jcas", {"params": {"parts": "half"}}, "--parts"),
+        ("css", {"loss": "ce"}, "a loss of its own"),
+        ("baseline", {"loss": "gcee"}, "did you mean 'gce'"),
+        ("baseline", {"seed": 3}, "no setting"),
+    ],
+)
+def test_settings_that_training_would_refuse_are_refused_before(method, settings, finding):
+    with pytest.raises(UsageError, match=finding) as caught:
+        check_settings(method, settings, "row one")
+    assert "row one" in str(caught.value)
+
+
+def test_the_file_of_a_suite_is_where_it_says():
+    assert place("jcas-jsrt").name == "jcas-jsrt.toml"
