@@ -65,7 +65,7 @@ class Preset:
         Raises:
             UsageError: it holds a mode or a parameter that is not known.
         """
-        steps = [_with_version(step) for step in self.document["steps"]]
+        steps = [with_version(step) for step in self.document["steps"]]
         return Recipe.from_toml(toml.dumps({"recipe": {"seed": 0, **self.document, "steps": steps}}))
 
 
@@ -130,7 +130,8 @@ def _filled(value: Any, values: Mapping[str, Any]) -> Any:
     return Template(value).substitute(values) if isinstance(value, str) else value
 
 
-def _with_version(step: Mapping[str, Any]) -> dict[str, Any]:
+def with_version(step: Mapping[str, Any]) -> dict[str, Any]:
+    """The table of a recipe's step with the versions of the modes that are installed."""
     if "one_of" in step:
-        return {**step, "one_of": [_with_version(option) for option in step["one_of"]]}
+        return {**step, "one_of": [with_version(option) for option in step["one_of"]]}
     return dict(step) if step["mode"] == NOTHING else {**step, "version": MODES.load(step["mode"]).VERSION}

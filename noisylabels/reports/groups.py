@@ -9,6 +9,8 @@ from typing import Literal
 from noisylabels.scoring import Spread, Summary, gap_closed, summarise
 from noisylabels.store.runs import RunRecord
 
+MARK = "†"
+"""Behind the name of a method whose weights were selected on the test cases."""
 Role = Literal["baseline", "method", "upper"]
 _ORDER: dict[str, int] = {"baseline": 0, "method": 1, "upper": 2}
 
@@ -113,6 +115,7 @@ def _settings(run: RunRecord) -> dict[str, str]:
     """What a group has in common beside method, labels and noise, as text by name."""
     params = run.info.get("params") or {}
     settings = {**params, **{k: run.info.get(k) for k in ("net", "epochs")}}
+    settings["select"] = run.info.get("select") or "last"
     return {k: v if isinstance(v, str) else json.dumps(v, sort_keys=True) for k, v in settings.items()}
 
 
@@ -126,4 +129,5 @@ def _name(group: Group, groups: Sequence[Group]) -> str:
     rivals = [g.runs[0] for g in groups if _key(g.runs[0])[:4] == _key(run)[:4]]
     counts = Counter(item for rival in rivals for item in _settings(rival).items())
     own = [f"{k} {v}" for k, v in _settings(run).items() if counts[k, v] < len(rivals)]
-    return f"{run.method} ({', '.join(own)})" if own else run.method
+    name = f"{run.method} ({', '.join(own)})" if own else run.method
+    return f"{name} {MARK}" if _settings(run)["select"] == "best-test" else name
