@@ -30,7 +30,7 @@ class Params:
     Attributes:
         lr: learning rate of the networks.
         weight_decay: weight decay of the networks.
-        optimizer: adamw; or sgd with Nesterov-free momentum, as the seed papers use it.
+        optimizer: adamw; or sgd with momentum, as most papers of the field have it.
         momentum: of sgd, 0 .. 1.
         aux_weight: weight of the loss of each auxiliary head, where the network has any.
     """

@@ -96,9 +96,7 @@ def _mapped(load: Load, ids: list[str], folder: Path) -> Decoded:
         _write(load, ids, folder)
     try:
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-        return Decoded(
-            *(dict(_views(folder, name, index)) for name in ("images", "labels"))
-        )
+        return Decoded(*(dict(_views(folder, name, index)) for name in ("images", "labels")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidData(f"The cache {folder} is damaged; remove that folder.") from error
 

@@ -47,6 +47,8 @@ def load_state(run: "Run", folder: Path) -> None:
         run.method.load_state_dict(state["method"])
         run.method.updates.load_state_dict(state["updates"])
         run.step, run.epoch.sums, run.selection.best = state["step"], state["sums"], state["best"]
+        kept = run.selection.best.get("weights", {})  # not on the GPU
+        kept.update({name: weight.cpu() for name, weight in kept.items()})
     except NoisyLabelsError:
         raise
     except Exception as error:  # torch and pickle raise a dozen kinds for one finding

@@ -25,6 +25,10 @@ SECONDS_TO_SPEAK = 2.0
 """``torchrun`` ends all processes as soon as one has failed."""
 
 
+SECONDS_TO_HANG_UP = 0.2
+"""Nobody closes its connections while another still reads the last message."""
+
+
 class OtherFailed(NoisyLabelsError):
     """Another process ended, and has said why."""
 
@@ -174,7 +178,8 @@ def joined(device: str) -> Iterator[tuple[Group, str]]:
     dist.init_process_group("nccl" if gpu else "gloo")
     try:
         yield group, f"cuda:{group.local}" if gpu else "cpu"
-        dist.barrier()  # nobody hangs up while another still talks
+        dist.barrier()
+        time.sleep(SECONDS_TO_HANG_UP)
     finally:
         dist.destroy_process_group()
 

@@ -25,7 +25,7 @@ class Plan:
     Attributes:
         epochs: passes over the training cases.
         batch_size: cases in one update, over all processes and parts.
-        schedule: learning rate over the training: cosine to 0, poly (1 - t) ** 0.9 as the seed papers, or constant.
+        schedule: learning rate over the training: cosine to 0, poly (1 - t) ** 0.9 as in DeepLab, or constant.
         accumulate: parts that every batch is cut into.
         workers: threads that prepare batches ahead.
         seed: of what a method draws from torch while it trains.
@@ -141,7 +141,8 @@ def _steps(method: Base, batch: Parts, at: Progress, place: Place) -> Iterator[d
         method.updates.part(weight, index == 0, index == len(batch.own) - 1)
         method.train()
         with place.precision.autocast():
-            yield dict(method.step(place.moved(part), at))
+            log = dict(method.step(place.moved(part), at))
+        yield log
 
 
 def _averaged(logs: list[dict[str, float]], batch: Parts, group: Group) -> dict[str, float]:

@@ -14,7 +14,7 @@ ROOM = 0.9
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether a device or the machine has no memory left."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def sentence(method: Base, batch: Batch, at: Progress, place: Place, accumulate: int) -> str:

@@ -15,6 +15,7 @@ from noisylabels_plugins import checkpoint
 from noisylabels_plugins.api import Task
 from noisylabels_plugins.base import Base
 from noisylabels_plugins.catalogue import LOSSES, METHODS, NETS
+from noisylabels_plugins.parts.weights import files_left_alone
 from noisylabels_plugins.record import sees
 from noisylabels_plugins.spec import read_spec
 
@@ -52,7 +53,8 @@ class Trained:
         self.mean, self.sd = (np.array(seen[name], np.float32) for name in ("mean", "sd"))
         self.task = self._task(seen)
         params = build(module.Params, spec.params, f"method '{spec.method}'")
-        self.method: Base = module.Method(params, self.task)
+        with files_left_alone():  # the checkpoint has all weights
+            self.method: Base = module.Method(params, self.task)
         self.method.to(device)
         checkpoint.load_model(self, folder)
         self.method.train(False)

@@ -1,6 +1,6 @@
 """Cross-entropy: minus the log-probability of the given label.
 
-Source: the loss of every row of the seed papers' tables that names no other.
+Source: the loss of every method here that names no other.
 """
 
 from dataclasses import dataclass
