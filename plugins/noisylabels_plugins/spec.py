@@ -20,7 +20,8 @@ class Engine:
     Attributes:
         precision: of the network: fp32, bf16 or fp16 mixed with fp32; auto is bf16 on a GPU that has it, else fp32.
             Losses and transition matrices are always computed in fp32.
-        accumulate: parts that every batch is cut into, one after the other, to save memory; losses and statistics over a whole batch are then over its parts.
+        accumulate: parts that every batch is cut into, one after the other, to save memory; losses
+            and statistics over a whole batch are then over its parts.
         clip_norm: longest gradient, over all parameters of an update; none for any.
         memory_format: of images and weights; channels-last is faster for convolutions.
         compile: backend of torch.compile for the networks, as in inductor; none to leave them as they are.
