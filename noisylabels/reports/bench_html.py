@@ -90,7 +90,7 @@ def _dots(table: BenchTable, block: Block) -> str:
         values, spread = found[line.row.key], line.cells["dice", MEAN]
         if not values or spread.mean is None:
             continue
-        gap = "" if line.gap is None else f"{100 * line.gap:.0f} % of the gap"
+        gap = "" if line.gap is None else f"{100 * line.gap:z.0f} % of the gap"
         alt = f"{line.row.name}: mean Dice {number(spread)} %, {len(values)} seeds"
         drawn = strip(values, spread.mean, low, high, style(table, line) or "s1", alt)
         rows.append(
@@ -123,7 +123,7 @@ def _row(table: BenchTable, block: Block, line: Line, metric: str, link: Link) -
         cells.append(f"<td>{'–' if paper is None else f'{paper:.2f}'}</td>")
     if metric == METRICS[0]:
         cells.append(f"<td>{_seeds(block, line, link)}</td>")
-        cells.append(f"<td>{'–' if line.gap is None else f'{100 * line.gap:.0f} %'}</td>")
+        cells.append(f"<td>{'–' if line.gap is None else f'{100 * line.gap:z.0f} %'}</td>")
     kind = ' class="upper-bound"' if line.row.clean else ""
     warning = " !" if table.warned(line) else ""
     return f'<tr{kind}><th scope="row">{escape(line.row.name)}{warning}</th>{"".join(cells)}</tr>'

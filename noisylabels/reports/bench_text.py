@@ -131,7 +131,7 @@ def _seeds(line: Line) -> str:
 
 
 def _gap(line: Line) -> str:
-    return "–" if line.gap is None else f"{100 * line.gap:.0f} %"
+    return "–" if line.gap is None else f"{100 * line.gap:z.0f} %"
 
 
 def _paper(table: BenchTable, block: Block, line: Line, metrics: Sequence[str] = METRICS) -> str:
