@@ -273,7 +273,9 @@ def _check(spec: RunSpec, module: ModuleType, net: ModuleType, device: torch.dev
     if spec.tensorboard:
         logs.summary_writer()
     if spec.compile and spec.compile not in torch.compiler.list_backends(()):
-        raise unknown("backend of torch.compile", spec.compile, [*torch.compiler.list_backends(), "aot_eager", "eager"])
+        raise unknown(
+            "backend of torch.compile", spec.compile, [*torch.compiler.list_backends(), "aot_eager", "eager"]
+        )
     if spec.sync_batchnorm and device.type != "cuda":
         raise UsageError(
             "--sync-batchnorm works on GPUs only; on a CPU use a network without batch normalisation, "

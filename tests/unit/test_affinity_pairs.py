@@ -5,12 +5,15 @@ On a GPU too where there is one, and with the Triton kernel where there is a GPU
 
 import importlib.util
 import os
+import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 from toy_affinity import DEVICES, IDENTITY, MATRIX, agree_within, some_labels, unit_rows, value_and_gradients
 
 from noisylabels.case import IGNORE
+from noisylabels_plugins import parts
 from noisylabels_plugins.parts import affinity, pairwise
 from noisylabels_plugins.parts.affinity import pairwise_loss
 
@@ -21,8 +24,6 @@ def implementations():
     interpreted = os.environ.get("TRITON_INTERPRET") == "1"
     if importlib.util.find_spec("triton") and (interpreted or "cuda" in DEVICES):
         from noisylabels_plugins.parts import pairwise_triton
-
-        assert pairwise_triton.fits(torch.zeros(1, 1, pairwise_triton.WIDEST))
 
         def kernel(*inputs, tile, **options):
             return pairwise_triton.pair_sums(*inputs, **options)
@@ -186,3 +187,35 @@ def test_ignored_positions_have_no_influence():
     whole = pairwise_loss(unit, labels)
     assert used.sum() < 12
     torch.testing.assert_close(whole, pairwise_loss(unit[:, used], labels[:, used]), rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("fault", ["raises", "is wrong"])
+def test_a_kernel_that_does_not_work_here_is_left_out_with_a_warning(monkeypatch, fault):
+    def pair_sums(unit, labels, matrix, **options):
+        if fault == "raises":
+            raise RuntimeError("out of shared memory")
+        found = pairwise.pair_sums(unit, labels, matrix, tile=70, **options)
+        return found._replace(loss=found.loss * 1.01)
+
+    monkeypatch.setitem(
+        sys.modules, f"{affinity.__package__}.pairwise_triton", SimpleNamespace(pair_sums=pair_sums)
+    )
+    monkeypatch.setattr(parts, "pairwise_triton", SimpleNamespace(pair_sums=pair_sums), raising=False)
+    affinity._kernel.cache_clear()
+    with pytest.warns(
+        UserWarning, match=r"Triton kernel .* does not work on cpu .*plain torch does its work"
+    ):
+        assert affinity._kernel(torch.device("cpu"), 8) is None
+    affinity._kernel.cache_clear()
+
+
+def test_a_kernel_that_works_is_used(monkeypatch):
+    def pair_sums(*inputs, **options):
+        return pairwise.pair_sums(*inputs, tile=9, **options)
+
+    kernel = SimpleNamespace(pair_sums=pair_sums)
+    monkeypatch.setitem(sys.modules, f"{affinity.__package__}.pairwise_triton", kernel)
+    monkeypatch.setattr(parts, "pairwise_triton", kernel, raising=False)
+    affinity._kernel.cache_clear()
+    assert affinity._kernel(torch.device("cpu"), 8) is kernel
+    affinity._kernel.cache_clear()

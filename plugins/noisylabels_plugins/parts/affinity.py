@@ -9,6 +9,7 @@ Source: JCAS, MICCAI 2022, sections on the affinity head and on differentiated a
 
 import functools
 import math
+import warnings
 from typing import Any
 
 import torch
@@ -133,19 +134,41 @@ def differentiated_reasoning(logits: Tensor, unit: Tensor, *, published: bool = 
 
 
 @functools.cache
-def _kernel() -> Any:
-    """The module of the Triton kernel; None where Triton is missing."""
+def _kernel(device: torch.device, channels: int) -> Any:
+    """The module of the Triton kernel; None where Triton is missing, or where it fails on this GPU, with a warning.
+
+    Compilers and GPUs differ: before it is used, it must give on a small example what the tiles give.
+    """
     try:
         from noisylabels_plugins.parts import pairwise_triton
     except ImportError:
+        return None
+    generator = torch.Generator().manual_seed(0)
+    unit = F.normalize(torch.rand(2, 70, channels, generator=generator), dim=2).to(device)
+    labels = torch.randint(0, 3, (2, 70), generator=generator).to(device)
+    matrix = torch.tensor([[0.9, 0.1], [0.2, 0.8]], device=device)
+    example = {"self_pairs": False, "ignored_pairs": False, "floor": 1e-6, "gradient": True}
+    try:
+        found = pairwise_triton.pair_sums(unit, labels, matrix, **example)
+        expected = pairwise.pair_sums(unit, labels, matrix, tile=70, **example)
+        for one, other in zip(found, expected, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+    except Exception as error:  # whatever a compiler may raise
+        warnings.warn(
+            f"The Triton kernel of the pairwise loss does not work on {device} ({type(error).__name__}: "
+            f"{' '.join(str(error).split())[:200]}); plain torch does its work, slower.",
+            stacklevel=2,
+        )
         return None
     return pairwise_triton
 
 
 def _pair_sums(unit: Tensor, *rest: Any, tile: int, **options: Any) -> pairwise.PairSums:
-    if unit.is_cuda and (kernel := _kernel()) and kernel.fits(unit):
-        return kernel.pair_sums(unit, *rest, **options)
     if unit.is_cuda:
+        fits = unit.dtype == torch.float32 and unit.shape[2] <= pairwise.WIDEST
+        kernel = _kernel(unit.device, unit.shape[2]) if fits else None
+        if kernel:
+            return kernel.pair_sums(unit, *rest, **options)
         tile *= 4  # starting an operation costs a GPU as much as a small tile
     return pairwise.pair_sums(unit, *rest, tile=tile, **options)
 

@@ -17,6 +17,9 @@ from torch import Tensor
 
 from noisylabels.case import IGNORE
 
+WIDEST = 256
+"""Channels that fit beside their gradient into the registers of a program of the GPU's kernel."""
+
 
 class PairSums(NamedTuple):
     """Over ordered pairs: (i, j) and (j, i) both count.

@@ -5,7 +5,8 @@ slope, and adds to its own rows' gradient in registers: nothing of a tile reache
 programs, so the sums come out the same every time. Both orders of a pair are computed; the symmetry that halves the
 work on a CPU would need atomic additions here.
 
-Importing it needs Triton. ``TRITON_INTERPRET=1`` runs it on a CPU, slowly, for its arithmetic.
+It takes float32 features of at most ``pairwise.WIDEST`` channels. Importing it needs Triton.
+``TRITON_INTERPRET=1`` runs it on a CPU, slowly, for its arithmetic.
 """
 
 import torch
@@ -19,14 +20,6 @@ from noisylabels_plugins.parts.pairwise import PairSums
 PRECISION = "ieee"
 """Of the matrix products. TensorFloat-32 keeps 11 bits of a feature and misses the stated 1e-6 by far; three of them
 (``tf32x3``) are close to float32 and faster."""
-
-WIDEST = 256
-"""Channels that fit beside their gradient into the registers of a program."""
-
-
-def fits(unit: Tensor) -> bool:
-    """Whether the kernel takes these features (B, N, D): float32, at most ``WIDEST`` channels."""
-    return unit.dtype == torch.float32 and unit.shape[2] <= WIDEST
 
 
 @triton.jit
@@ -99,7 +92,7 @@ def pair_sums(
     floor: float,
     gradient: bool,
 ) -> PairSums:
-    """The same as :func:`noisylabels_plugins.parts.pairwise.pair_sums`, for what :func:`fits`.
+    """The same as :func:`noisylabels_plugins.parts.pairwise.pair_sums`, for float32 and few channels.
 
     Args:
         unit: F, (B, N, D) float32.
