@@ -54,6 +54,9 @@ def toy_task(batch, classes=4, width=4, net=unet, loss=ce, **net_params):
         build_net=lambda: net.Net(params, batch.image.shape[1], classes, dims),
         build_loss=lambda: loss.Loss(loss.Params(), classes),
         trusted=frozenset(batch.case_ids[:1]),
+        transition=tuple(
+            tuple(0.7 if i == j else 0.3 / (classes - 1) for j in range(classes)) for i in range(classes)
+        ),
     )
 
 

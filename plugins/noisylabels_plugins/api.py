@@ -70,6 +70,8 @@ class Task:
         build_net: makes one freshly initialised network of K = len(classes) logits, see :class:`Net`.
         build_loss: makes the loss of a head's log-probabilities, see :class:`Loss`.
         trusted: ids of the training cases whose labels are known to be clean; empty where nobody knows.
+        transition: T[true, given] of the training labels as measured when the noise was made; None where nobody
+            measured.
     """
 
     classes: tuple[str, ...]
@@ -79,6 +81,7 @@ class Task:
     build_net: Callable[[], "Net"]
     build_loss: Callable[[], "Loss"]
     trusted: frozenset[str] = frozenset()
+    transition: tuple[tuple[float, ...], ...] | None = None
 
     @property
     def num_classes(self) -> int:
@@ -141,7 +144,8 @@ class Method(Protocol):
     """A way to train on labels that may be wrong; ``base.Base`` gives all but ``step``.
 
     Attributes:
-        needs: what the data must offer: "trusted" (ids of cases with clean labels). It is asked for before any work.
+        needs: what the data must offer: "trusted" (ids of cases with clean labels), "transition" (the measured
+            matrix of the noise). It is asked for before any work.
         DEFAULT_NET: the network where none is named.
         OWN_LOSS: the loss belongs to the method; another one is refused.
         SAMPLER: how batches are put together, a name of ``samplers.SAMPLERS``.

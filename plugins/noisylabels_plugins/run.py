@@ -80,6 +80,7 @@ class Run:
         loss_params = build(loss.Params, spec.loss_params, f"loss '{spec.loss or 'ce'}'")
         self.dataset = Dataset.open(spec.data)
         selection.check(spec.select, self.dataset)
+        transition = self._transition(module)
         self.data = self._training_set(module, net)
         info, dims = self.dataset.info, len(self.data.shape)
         if dims not in net.DIMS:
@@ -101,6 +102,7 @@ class Run:
             build_net=build_net,
             build_loss=lambda: loss.Loss(loss_params, len(info.classes)),
             trusted=self.data.trusted,
+            transition=transition,
         )
         with nullcontext() if to_train else files_left_alone():
             self.method: Base = module.Method(params, self.task)
@@ -112,6 +114,15 @@ class Run:
         self.selection = selection.Selection(spec.select)
         self.step = 0
         self.epoch = logs.Epoch()
+
+    def _transition(self, module: ModuleType) -> tuple[tuple[float, ...], ...] | None:
+        measured = (self.dataset.measured or {}) if self.spec.labels == "noisy" else {}
+        if "transition" in module.Method.needs and "transition" not in measured:
+            raise UsageError(
+                f"Method '{self.spec.method}' needs the transition matrix of the noise, which is known for labels "
+                "that noisylabels corrupt made."
+            )
+        return tuple(map(tuple, measured["transition"])) if "transition" in measured else None
 
     def _training_set(self, module: ModuleType, net: ModuleType) -> TrainingSet:
         spec = self.spec
