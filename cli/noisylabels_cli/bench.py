@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     help="Dataset for source models of pseudo-labels, in place of the suite's.",
 )
 @click.option(
+    "--weights",
+    type=click.Path(path_type=Path, exists=True),
+    help="Folder with torchvision's weight files, which encoders start from.",
+)
+@click.option(
     "--out", type=click.Path(path_type=Path), help="Folder for everything.  [default: ./bench-SUITE]"
 )
 @click.option(
@@ -54,6 +59,7 @@ def command(
     suite: str | None,
     folder: Path | None,
     source: Path | None,
+    weights: Path | None,
     out: Path | None,
     shard: str,
     only: Sequence[str],
@@ -76,6 +82,10 @@ def command(
     need("train", "torch", "safetensors")
     found = load(suite or DEFAULT)
     found = found.with_source(source) if source else found
+    if weights:
+        from noisylabels_plugins.cells import with_weights
+
+        found = with_weights(found, weights)
     cells = {cell.name for cell in chosen(found.cells(), _split(only), shard)}
     from noisylabels_cli.bench_tasks import all_tasks, place_of, refuse_other_meaning
 

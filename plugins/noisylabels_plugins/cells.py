@@ -1,10 +1,13 @@
 """Settings of a suite's training checked against what there is, and written as the flags of ``noisylabels train``."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from noisylabels.errors import UsageError, unknown
 from noisylabels.params import NONE, build, parameters
+from noisylabels.suite import Row, Suite, merged
 from noisylabels_plugins.catalogue import LOSSES, METHODS, NETS
 from noisylabels_plugins.spec import RunSpec
 
@@ -39,6 +42,34 @@ def check_settings(method: str, settings: Mapping[str, Any], what: str) -> None:
         raise UsageError(f"In {what}: a setting is of the wrong kind ({error}).") from error
     if settings.get("loss") and METHODS.load(method).Method.OWN_LOSS:
         raise UsageError(f"In {what}: method '{method}' has a loss of its own; leave out the loss.")
+
+
+def with_weights(suite: Suite, path: Path) -> Suite:
+    """The same suite with encoders that start from weight files, in every row whose network has such an encoder.
+
+    Args:
+        suite: the grid.
+        path: a file, or a folder with a file for every encoder, see :class:`parts.weights.Pretrained`.
+
+    Raises:
+        UsageError: no row has a network that takes weights.
+    """
+    rows = tuple(_row_with_weights(suite, row, path) for row in suite.rows)
+    if rows == suite.rows:
+        raise UsageError(
+            f"No row of the suite {suite.name} has a network that takes weights; leave out --weights."
+        )
+    return replace(suite, rows=rows)
+
+
+def _row_with_weights(suite: Suite, row: Row, path: Path) -> Row:
+    settings = merged(suite.settings, row.settings)
+    kind = _kinds(row.method, settings)["net_params"][0]
+    if not any(parameter.name == "encoder_weights" for parameter in parameters(kind)):
+        return row
+    own = {"net": settings["net"]} if "net" in settings else {}
+    table = {"net_params": {**settings.get("net_params", {}), "encoder_weights": str(path)}}
+    return replace(row, settings=merged(row.settings, own) | table)
 
 
 def train_flags(method: str, settings: Mapping[str, Any]) -> list[str]:

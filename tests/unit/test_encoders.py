@@ -172,6 +172,19 @@ def test_a_file_of_torch(tmp_path, trained, wrapping):
     assert source == f"weights.pth sha256:{hashlib.sha256(file.read_bytes()).hexdigest()[:12]}"
 
 
+def test_a_folder_of_files_gives_the_one_of_the_encoder(tmp_path, trained):
+    for name in ("resnet18-f37072fd.pth", "resnet34-b627a593.pth"):
+        torch.save(trained, tmp_path / name)
+    encoder = ResNet(18, 3)
+    assert load_encoder(encoder, str(tmp_path)).startswith("resnet18-f37072fd.pth sha256:")
+    assert same(encoder, trained)
+    with pytest.raises(UsageError, match=r"has no file whose name starts with resnet50; one is needed"):
+        load_encoder(ResNet(50, 3), str(tmp_path))
+    torch.save(trained, tmp_path / "resnet18.pt")
+    with pytest.raises(UsageError, match=r"has 2 files whose name starts with resnet18"):
+        load_encoder(encoder, str(tmp_path))
+
+
 def test_a_safetensors_file(tmp_path, trained):
     save_file(trained, tmp_path / "weights.safetensors")
     encoder = ResNet(18, 3)

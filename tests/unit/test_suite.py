@@ -7,7 +7,7 @@ import pytest
 from noisylabels.errors import UsageError
 from noisylabels.suite import chosen, merged
 from noisylabels.suites import load, names, place, read
-from noisylabels_plugins.cells import check_settings, train_flags
+from noisylabels_plugins.cells import check_settings, train_flags, with_weights
 
 TEXT = """
 title = "Two rows"
@@ -204,6 +204,24 @@ def test_every_suite_that_comes_along_builds(name):
             check_settings(noise.source.method, merged(found.settings, noise.source.settings), noise.key)
     assert found.baseline in [row.key for row in found.rows]
     assert any(row.clean for row in found.rows)
+
+
+def test_weights_reach_every_network_that_takes_some():
+    suite, folder = load("jcas-endovis18"), Path("imagenet")
+    found = with_weights(suite, folder)
+    for before, after in zip(suite.cells(), found.cells(), strict=True):
+        old, new = suite.settings_of(before), found.settings_of(after)
+        taken = before.row.key != "mtcl"  # its U-Net has no such encoder
+        assert ("imagenet" in train_flags(after.row.method, new)) == taken
+        old.setdefault("net_params", {})
+        new["net_params"] = {k: v for k, v in new.get("net_params", {}).items() if k != "encoder_weights"}
+        assert new == old
+        check_settings(after.row.method, found.settings_of(after), after.name)
+
+
+def test_weights_that_no_network_takes_are_refused():
+    with pytest.raises(UsageError, match=r"No row of the suite jcas-jsrt has a network that takes weights"):
+        with_weights(load("jcas-jsrt"), Path("imagenet"))
 
 
 def test_the_table_of_the_poster_is_whole():

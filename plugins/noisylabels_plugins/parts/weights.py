@@ -33,8 +33,8 @@ class Pretrained:
 
     Attributes:
         encoder_weights: file of the encoder's weights with torchvision's names, safetensors or one that torch.load
-            reads with weights_only; the first convolution is averaged over colours if the image has not three; not
-            given: random weights.
+            reads with weights_only, or a folder of such files named as by torchvision (resnet101-63fe2227.pth);
+            the first convolution is averaged over colours if the image has not three; not given: random weights.
     """
 
     encoder_weights: str | None = None
@@ -59,7 +59,7 @@ def load_encoder(encoder: nn.Module, file: str | None) -> str:
     Args:
         encoder: a ResNet or MobileNetV2; ``first_conv`` is the name of its first convolution, ``left_out`` the start
             of names that a file may have and this encoder does not need.
-        file: path of the weights.
+        file: path of the weights, or of a folder in which the name of one file starts with the encoder's.
 
     Returns:
         Where the weights are from, for the record of a run: "random", or the file's name and the first 12 digits of
@@ -73,6 +73,8 @@ def load_encoder(encoder: nn.Module, file: str | None) -> str:
     path = Path(file)
     if not _read_files.get():
         return path.name
+    if path.is_dir():
+        path = _in_folder(path, encoder.name)
     tensors = _read(path)
     state, heads = encoder.state_dict(), (*_HEADS, *encoder.left_out)
     tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(heads)}
@@ -94,6 +96,17 @@ def load_encoder(encoder: nn.Module, file: str | None) -> str:
     encoder.load_state_dict(tensors)
     with path.open("rb") as content:
         return f"{path.name} sha256:{hashlib.file_digest(content, 'sha256').hexdigest()[:12]}"
+
+
+def _in_folder(folder: Path, name: str) -> Path:
+    """The one file of a folder whose name starts with that of an encoder."""
+    found = [file for file in sorted(folder.iterdir()) if file.is_file() and file.name.startswith(name)]
+    if len(found) != 1:
+        which = f"{len(found)} files" if found else "no file"
+        raise UsageError(
+            f"{folder} has {which} whose name starts with {name}; one is needed, of torchvision's weights."
+        )
+    return found[0]
 
 
 def _read(path: Path) -> dict[str, Tensor]:
