@@ -17,12 +17,11 @@ from noisylabels_cli.main import run
 from noisylabels_plugins import distributed
 from noisylabels_plugins.methods import baseline, jcas, sr
 
-sr.Method.DISTRIBUTED = False
-distributed.SECONDS_TO_SPEAK = 0
-warnings.simplefilter("ignore")
-
 
 def main():
+    sr.Method.DISTRIBUTED = False
+    distributed.SECONDS_TO_SPEAK = 0
+    warnings.simplefilter("ignore")
     rank = int(os.environ["RANK"])
     dist.init_process_group("gloo")  # once: torchrun's store does not let the same processes meet again
     dist.init_process_group, dist.destroy_process_group = (lambda *words: None), (lambda: None)
