@@ -1,6 +1,6 @@
 """One task of a suite in a process of its own: takes the lock, runs the commands, goes on where an earlier try was.
 
-    python -m noisylabels_cli.bench_child OUT/work/TASK/task.json PARENT
+    python -m noisylabels_cli.bench_child FOLDER_OF_TASK/task.json PARENT
 
 It stops, leaving everything resumable, on SIGTERM and when the process PARENT, which started it, is gone.
 """

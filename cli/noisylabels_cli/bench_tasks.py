@@ -3,7 +3,7 @@
 OUT/data/clean            phantoms, where the suite draws them
 OUT/data/NOISE-SEED       noisy labels; for pseudo-labels, NOISE-SEED.made holds their source, run and readers
 OUT/runs/ROW-NOISE-SEED   a run folder for every cell
-OUT/work/TASK/            task.json: what is meant; log.txt: what was said; lock: who is at it
+work/TASK/ in OUT         task.json: what is meant; log.txt: what was said; lock: who is at it
 """
 
 import json

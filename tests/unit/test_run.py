@@ -17,8 +17,7 @@ from noisylabels.recipe import Recipe, Step
 from noisylabels.store.dataset import Dataset
 from noisylabels.store.runs import RunRecord
 from noisylabels_plugins.catalogue import METHODS
-from noisylabels_plugins.nets import unet
-from noisylabels_plugins.predict import evaluate, predictions, validate
+from noisylabels_plugins.predict import evaluate, validate
 from noisylabels_plugins.run import Run, RunSpec, choose_device, read_spec, write_record
 
 CPU = torch.device("cpu")
@@ -267,24 +266,6 @@ def test_a_record_with_a_field_of_another_kind_is_refused(spec, tmp_path, field,
 def test_settings_that_mean_nothing_are_refused(spec, values, finding):
     with pytest.raises(UsageError, match=finding):
         Run(replace(spec, **values), CPU)
-
-
-@pytest.mark.parametrize("method", ["baseline", "jcas"])
-def test_volumes_are_trained_and_predicted(method, tmp_path):
-    small_dataset(tmp_path / "d", ending=".nii.gz", channels=1, shape=(6, 9, 8), spacing=(2.0, 1.0, 1.0))
-    run = start(
-        RunSpec(method=method, data=str(tmp_path / "d"), net_params=SMALL, epochs=1), tmp_path / "run"
-    )
-    list(run.train(tmp_path / "run", lambda: False))
-    (case, predicted), *_ = predictions(run, run.dataset.ids("test"))
-    assert predicted.shape == case.labels.shape
-
-
-def test_a_volume_is_refused_by_a_network_for_images(tmp_path, monkeypatch):
-    monkeypatch.setattr(unet, "DIMS", frozenset({2}))
-    small_dataset(tmp_path / "d", ending=".nii.gz", channels=1, shape=(6, 9, 8), spacing=(2.0, 1.0, 1.0))
-    with pytest.raises(UsageError, match="is 3-D, but the network 'unet' is not"):
-        Run(RunSpec(method="baseline", data=str(tmp_path / "d")), CPU)
 
 
 def test_devices():
