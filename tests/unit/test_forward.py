@@ -12,7 +12,9 @@ from noisylabels.errors import UsageError
 from noisylabels.generate import noisy_dataset
 from noisylabels.recipe import Recipe, Step
 from noisylabels_plugins.loop import Plan, train
+from noisylabels_plugins.losses import ce
 from noisylabels_plugins.methods import baseline, forward
+from noisylabels_plugins.parts.transition import log_given
 from noisylabels_plugins.run import Run, RunSpec
 
 CPU = torch.device("cpu")
@@ -39,11 +41,16 @@ def test_with_the_identity_it_is_the_baseline():
 
 
 def test_labels_that_follow_from_the_image_are_fitted_as_they_are():
-    """As its docstring says: with a largest entry on the diagonal of every column, the given label fits best."""
-    matrix = torch.tensor([[0.9, 0.1, 0.0], [0.3, 0.6, 0.1], [0.25, 0.15, 0.6]])
-    for given in range(3):
-        costs = [-matrix[true, given].log() for true in range(3)]
-        assert min(range(3), key=costs.__getitem__) == given
+    """The loss at a pixel is least where T[k, given] is largest: at the given class, or at one that turns into it."""
+    kept = torch.tensor([[0.9, 0.1, 0.0], [0.3, 0.6, 0.1], [0.25, 0.15, 0.6]])
+    overrun = torch.tensor([[0.4, 0.6, 0.0], [0.1, 0.5, 0.4], [0.0, 0.1, 0.9]])
+    sure = 40 * torch.eye(3).reshape(3, 3, 1, 1)  # one pixel, certain of class k, for every k
+    loss = ce.Loss(ce.Params(), 3)
+    for matrix, best in ((kept, [0, 1, 2]), (overrun, [0, 0, 2])):
+        for given, expected in enumerate(best):
+            labels = torch.full((1, 1, 1), given)
+            costs = [loss(log_given(sure[k : k + 1], matrix), labels).item() for k in range(3)]
+            assert costs.index(min(costs)) == expected
 
 
 @pytest.fixture(scope="module")
