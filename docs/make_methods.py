@@ -35,6 +35,8 @@ paper's table is defined by them. All of it in one list, with flags: `noisylabel
 """
 
 COMMON = {p.name for p in parameters(base.Params)}
+NEEDS = {"trusted": "clean cases (`--trusted`)", "transition": "labels made by `noisylabels corrupt`"}
+"""What a method may need, as ``Method.needs`` calls it, in words."""
 HEADS = ("Paper:", "Code:", "Differs:")
 
 
@@ -74,7 +76,9 @@ def facts(module: ModuleType) -> list[str]:
     method, said = getattr(module, "Method", None), []
     if method is not None:
         said += [f"network by default: `{method.DEFAULT_NET}`"]
-        said += [f"needs: {', '.join(sorted(method.needs))} (`--trusted`)"] if method.needs else []
+        said += (
+            [f"needs {' and '.join(NEEDS[word] for word in sorted(method.needs))}"] if method.needs else []
+        )
         said += ["brings its own loss"] if method.OWN_LOSS else []
         said += ["one process only"] if not method.DISTRIBUTED else []
     if hasattr(module, "DIMS"):

@@ -51,19 +51,20 @@ def evaluate(folder: Path, part: str = "test", device: str = "auto") -> "list[Ca
     from noisylabels.store.scores import write_scores
     from noisylabels_plugins.predict import beside
     from noisylabels_plugins.predict import evaluate as scored
-    from noisylabels_plugins.run import Run, choose_device, read_spec
+    from noisylabels_plugins.run import choose_device
+    from noisylabels_plugins.trained import Trained
 
-    run = Run(read_spec(folder), choose_device(device), to_train=False)
-    run.load_model(folder)
-    total = len(run.dataset.ids(part))
+    trained = Trained(folder, choose_device(device))
+    dataset = trained.own_dataset()
+    total = len(dataset.ids(part))
     if total == 0:
         raise UsageError(
-            f"The split of {run.dataset.clean.path} has no {part} case to score; try the other --part, or make a "
+            f"The split of {dataset.clean.path} has no {part} case to score; try the other --part, or make a "
             "split that has some."
         )
     scores: list[CaseScore] = []
     with progress(f"evaluating {folder.name}") as advance:
-        for done, case_scores in enumerate(scored(run, folder, part), start=1):
+        for done, case_scores in enumerate(scored(trained, dataset, part), start=1):
             scores += case_scores
             advance(done, total, case_scores[0].case_id)
     write_scores(folder / f"{beside('scores', part)}.csv", scores)

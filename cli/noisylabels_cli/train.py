@@ -156,12 +156,14 @@ def command(
 def _prepared(spec: "RunSpec | None", out: Path, device: str, group: "Group") -> "tuple[Run, bool]":
     """The run of a specification, or that in the folder where it was stopped; and whether nothing is left to do."""
     from noisylabels_plugins.parts.weights import files_left_alone
+    from noisylabels_plugins.record import refuse_other_data
     from noisylabels_plugins.run import Run, choose_device, finished, read_spec
 
     if spec is not None:
         return Run(spec, choose_device(device), group), False
     with files_left_alone():  # the state holds every weight
         run = Run(read_spec(out), choose_device(device), group)
+    refuse_other_data(out, run.dataset)
     if finished(out, run):
         return run, True
     run.load_state(out)
@@ -259,7 +261,8 @@ def _stop_on_signal() -> Iterator[list[int]]:
     got: list[int] = []
 
     def handle(number: int, frame: object) -> None:
-        if got:
+        # A scheduler and torchrun may both pass on the same SIGTERM; only a second Ctrl-C is a wish.
+        if got and number == signal.SIGINT:
             raise KeyboardInterrupt
         got.append(number)
 

@@ -5,6 +5,7 @@ Source: Li, Wang, Shi, Hou, Liu, Adaptive Batch Normalization for practical doma
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -51,7 +52,9 @@ def moments(images: Iterable[NDArray]) -> tuple[Image, Image]:
     return mean.astype(np.float32), np.where(sd > 0, sd, 1).astype(np.float32)
 
 
-def adapt_batchnorm(method: Base, images: Iterable[Image], batch_size: int, device: torch.device) -> int:
+def adapt_batchnorm(
+    method: Base, images: Iterable[Image], batch_size: int, device: torch.device, least: int = 1
+) -> int:
     """Put the mean over batches of the target's batch statistics in the place of the running ones.
 
     Every batch is normalised by its own statistics on the way, as in training. Dropout stays off, no weight changes,
@@ -62,12 +65,14 @@ def adapt_batchnorm(method: Base, images: Iterable[Image], batch_size: int, devi
         images: normalised, (C, *S) each; neighbours of the same size share a batch.
         batch_size: images in a batch at most.
         device: where the networks are.
+        least: fewest images that the networks take in training mode.
 
     Returns:
         How many layers were adapted.
 
     Raises:
-        UsageError: the networks have no batch normalisation with running statistics.
+        UsageError: the networks have no batch normalisation with running statistics, or an image has too few
+            neighbours of its size to make a batch.
     """
     layers = _layers(method)
     if not layers:
@@ -82,7 +87,7 @@ def adapt_batchnorm(method: Base, images: Iterable[Image], batch_size: int, devi
         layer.momentum = None  # the plain mean over batches
         layer.train(True)
     with torch.inference_mode():
-        for batch in _batches(images, batch_size):
+        for batch in _batches(images, batch_size, least):
             method.predict(torch.from_numpy(batch).to(device))
     for layer, rate in zip(layers, rates, strict=True):
         layer.momentum = rate
@@ -107,13 +112,18 @@ def _keep_if_unused(layer: nn.Module, old: dict[str, torch.Tensor]) -> bool:
     return False
 
 
-def _batches(images: Iterable[Image], size: int) -> Iterator[NDArray]:
-    """Stacks (B, C, *S) of neighbours of one shape."""
-    waiting: list[Image] = []
-    for image in images:
-        if waiting and (len(waiting) == size or waiting[0].shape != image.shape):
-            yield np.stack(waiting)
-            waiting = []
-        waiting.append(image)
-    if waiting:
+def _batches(images: Iterable[Image], size: int, least: int) -> Iterator[NDArray]:
+    """Stacks (B, C, *S) of neighbours of one shape; a rest of fewer than ``least`` joins the stack before it."""
+    for shape, alike in groupby(images, np.shape):
+        waiting: list[Image] = []
+        for image in alike:
+            waiting.append(image)
+            if len(waiting) == size + least:
+                yield np.stack(waiting[:size])
+                del waiting[:size]
+        if len(waiting) < least:
+            raise UsageError(
+                f"The network needs {least} images of one size to be adapted, and there is a single one of "
+                f"{'x'.join(map(str, shape[1:]))}; predict with --adapt none, or bring the images to one size."
+            )
         yield np.stack(waiting)

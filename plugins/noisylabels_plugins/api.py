@@ -117,12 +117,14 @@ class Progress:
         epoch: full passes done, from 0.
         step: updates done, from 0.
         steps: updates in the whole training.
+        per_epoch: updates in every epoch.
         schedule: factor of every learning rate by the share of training that is done.
     """
 
     epoch: int
     step: int
     steps: int
+    per_epoch: int = 1
     schedule: Callable[[float], float]
 
     @property

@@ -19,10 +19,6 @@ _GIVEN = ("params", "task", "updates")
 _LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
-_CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
-"""Memory format by the axes of a tensor."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Params:
     """What every method that trains networks by gradient descent has.

@@ -1,14 +1,18 @@
 """The two files that hold a run's numbers: its state, for going on, and its networks, for predicting."""
 
 import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from noisylabels.errors import InvalidData, NoisyLabelsError
+from noisylabels.store.files import disk_errors
 from noisylabels_plugins.selection import weights_of
 
 if TYPE_CHECKING:
@@ -30,8 +34,8 @@ def save_state(run: "Run", folder: Path) -> None:
         "of": names(run),
     }
     temporary = folder / f".{STATE}"
-    torch.save(state, temporary)
-    temporary.replace(folder / STATE)
+    with _complete(temporary, folder / STATE):
+        torch.save(state, temporary)
 
 
 def load_state(run: "Run", folder: Path) -> None:
@@ -60,10 +64,47 @@ def save_model(run: "Run", folder: Path) -> None:
     best = run.selection.best
     weights = best["weights"] if best else weights_of(run.method.modules())
     tensors = {name: value.detach().clone().contiguous() for name, value in weights.items()}
-    about = {"step": str(best["step"] if best else run.step), "select": run.spec.select, **names(run)}
+    about = {
+        "step": str(best["step"] if best else run.step),
+        "done": str(run.step),
+        "select": run.spec.select,
+    }
+    about |= names(run)
     temporary = folder / f".{MODEL}"
-    save_file(tensors, temporary, metadata={ABOUT: json.dumps(about)})  # of several the order is by chance
-    temporary.replace(folder / MODEL)
+    with _complete(temporary, folder / MODEL):
+        save_file(
+            tensors, temporary, metadata={ABOUT: json.dumps(about)}
+        )  # of several the order is by chance
+
+
+def done(folder: Path) -> int | None:
+    """Updates that had been made when the model of a folder was written; None where there is none to read."""
+    try:
+        with safe_open(folder / MODEL, "pt") as file:
+            about = json.loads((file.metadata() or {}).get(ABOUT, "{}"))
+        return int(about.get("done", about["step"]))
+    except Exception:  # safetensors raises a dozen kinds for one finding
+        return None
+
+
+@contextmanager
+def _complete(temporary: Path, path: Path) -> Iterator[None]:
+    """Have a file written elsewhere before it takes its place; what the disk refuses is one sentence."""
+    try:
+        with disk_errors(path):
+            yield
+            temporary.replace(path)
+    except (RuntimeError, SafetensorError) as error:  # both writers hide the OSError
+        room, size = (
+            shutil.disk_usage(path.parent).free,
+            temporary.stat().st_size if temporary.exists() else 0,
+        )
+        raise NoisyLabelsError(
+            f"Cannot write {path}: only {size / 2**20:.0f} MiB of it could be written, with {room / 2**20:.0f} MiB "
+            "free; make room and go on with --resume."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load_model(run: "Run", folder: Path) -> None:

@@ -30,7 +30,7 @@ SECONDS_TO_HANG_UP = 0.2
 
 
 class OtherFailed(NoisyLabelsError):
-    """Another process ended, and has said why."""
+    """Another process ended, and has said why; or the connection between them broke."""
 
 
 class Group:
@@ -207,4 +207,7 @@ def _others_failing() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise OtherFailed("Another process of this training ended; see what it said.") from error
+        cause = " ".join(str(error).split())[:200]
+        raise OtherFailed(
+            f"Another process of this training ended or cannot be reached ({cause}); see what it said."
+        ) from error

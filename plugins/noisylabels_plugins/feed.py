@@ -55,10 +55,11 @@ def parts(
         return Parts(batch.case_ids, [(batch, 1.0)])
     items = data.items(epoch, index, batch_size)
     ids = tuple(item.case_id for item in items)
-    own = cut(items, pieces * group.size, data.min_batch)[group.rank :: group.size]
-    if not own:
-        return Parts(ids, [(data.make(items[: data.min_batch], epoch), 0.0)])
-    return Parts(ids, [(data.make(part, epoch), len(part) / len(items)) for part in own])
+    every = cut(items, pieces * group.size, data.min_batch)
+    own = [(data.make(part, epoch), len(part) / len(items)) for part in every[group.rank :: group.size]]
+    if len(own) < -(-len(every) // group.size):
+        own.append((data.make(items[: data.min_batch], epoch), 0.0))
+    return Parts(ids, own)
 
 
 def pinned(found: Parts) -> Parts:

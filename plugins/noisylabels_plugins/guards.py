@@ -77,6 +77,11 @@ def explained(error: Exception) -> Exception:
         return UsageError(
             f"torch.compile failed ({text[:200]}); leave out --compile or choose another backend."
         )
+    if "Expected more than 1 value per channel" in text:
+        return UsageError(
+            "An image of this size leaves the network one value per channel, and batch normalisation needs more: use "
+            "a larger --batch-size, larger images, a smaller --net-depth or, where there is one, --net-norm group."
+        )
     return error
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from noisylabels.errors import UsageError
+from noisylabels.store.files import disk_errors, write_bytes
 
 NAME = "log.jsonl"
 
@@ -55,7 +56,7 @@ class Log:
 
     def write(self, line: Mapping[str, Any]) -> None:
         """Add a line."""
-        with self.path.open("a", encoding="utf-8") as file:
+        with disk_errors(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         if self._board is not None:
             for name, value in scalars(line):
@@ -73,7 +74,7 @@ def cut(folder: Path, step: int) -> None:
     path = folder / NAME
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     kept = [line for line in lines if _step_of(line) <= step]
-    path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+    write_bytes(path, "".join(f"{line}\n" for line in kept).encode())
 
 
 def last_step(folder: Path) -> int:

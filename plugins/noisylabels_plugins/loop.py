@@ -103,7 +103,9 @@ def train(
     for step, (batch, waited) in enumerate(ahead(prepared, range(start, steps), plan.workers), start):
         if place.group.any(stop()):
             return
-        at = Progress(epoch=step // per_epoch, step=step, steps=steps, schedule=plan.lr_factor)
+        at = Progress(
+            epoch=step // per_epoch, step=step, steps=steps, per_epoch=per_epoch, schedule=plan.lr_factor
+        )
         _seed(plan.seed, step, place)
         before.keep()
         log = _update(method, batch, at, place, before)

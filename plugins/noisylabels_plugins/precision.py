@@ -38,7 +38,7 @@ def choose_precision(name: str, device: torch.device) -> Precision:
     Raises:
         UsageError: the device has no such numbers.
     """
-    has_bf16 = device.type != "cuda" or torch.cuda.is_bf16_supported()
+    has_bf16 = device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
     if name == "auto":
         return Precision(BF16 if device.type == "cuda" and has_bf16 else FP32, device)
     if name == BF16 and not has_bf16:

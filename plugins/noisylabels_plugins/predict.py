@@ -1,7 +1,6 @@
 """A trained method -> label maps, and their scores against the clean labels."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,34 +14,34 @@ from noisylabels.store.dataset import Dataset
 from noisylabels.store.files import write_labels
 from noisylabels_plugins.batches import normalise
 from noisylabels_plugins.run import Run
+from noisylabels_plugins.trained import Trained
 
 
-def predictions(run: Run, ids: Iterable[str]) -> Iterator[tuple[Case, LabelMap]]:
+def predictions(model: Run | Trained, clean: Dataset, ids: Iterable[str]) -> Iterator[tuple[Case, LabelMap]]:
     """Predict cases one after the other.
 
     Yields:
         The case with its clean labels, and the predicted label map of the same shape.
     """
-    clean = run.dataset.clean
-    run.method.train(False)
+    model.method.train(False)
     for case_id in ids:
         case = clean.load(case_id)
-        image = torch.from_numpy(normalise(case.image, run.data.mean, run.data.sd))[None].to(run.device)
+        image = torch.from_numpy(normalise(case.image, model.mean, model.sd))[None].to(model.device)
         with torch.inference_mode():
-            predicted = run.method.predict(image)[0].argmax(0)
+            predicted = model.method.predict(image)[0].argmax(0)
         yield case, predicted.to(torch.uint8).cpu().numpy()
 
 
-def evaluate(run: Run, folder: Path, part: str) -> Iterator[list[CaseScore]]:
+def evaluate(trained: Trained, dataset: Dataset, part: str) -> Iterator[list[CaseScore]]:
     """Predict one part of the split, write ``predictions/`` (``predictions-val/``) and give the scores of every case.
 
     Yields:
         The scores of one case, see :func:`noisylabels.scoring.score_case`.
     """
-    info = run.dataset.info
-    out = folder / beside("predictions", part)
+    info = dataset.info
+    out = trained.folder / beside("predictions", part)
     out.mkdir(exist_ok=True)
-    for case, predicted in predictions(run, run.dataset.ids(part)):
+    for case, predicted in predictions(trained, dataset.clean, dataset.ids(part)):
         write_labels(out / f"{case.case_id}{info.ending}", predicted, case.spacing)
         yield score_case(case.case_id, predicted, case.labels, info.structures, case.spacing)
 
@@ -64,7 +63,7 @@ def score_part(run: Run, ids: Sequence[str], labels: Dataset) -> dict[str, Any] 
     """
     own = ids[run.group.rank :: run.group.size]
     total = _confusion(run)
-    for case, predicted in predictions(run, own):
+    for case, predicted in predictions(run, run.dataset.clean, own):
         found = case.labels
         if labels is not run.dataset.clean:
             found = labels.load(case.case_id, image=False, readers=False).labels
@@ -78,7 +77,7 @@ def score_training(run: Run, ids: Sequence[str]) -> dict[str, Any]:
     A network that is near to the given labels where they are wrong has memorised the noise.
     """
     given, clean = _confusion(run), _confusion(run)
-    for case, predicted in predictions(run, ids[run.group.rank :: run.group.size]):
+    for case, predicted in predictions(run, run.dataset.clean, ids[run.group.rank :: run.group.size]):
         given += confusion(np.asarray(run.data.labels[case.case_id]), predicted, len(given))
         clean += confusion(case.labels, predicted, len(clean))
     return {"train_given": _scores(run, given), "train_clean": _scores(run, clean)}

@@ -65,7 +65,7 @@ class Reader:
         self.mean, self.sd = moments(images_of(target)) if fit.normalise == "target" else source
         if fit.adapt == "batchnorm":
             images = (normalise(image, self.mean, self.sd) for image in images_of(target))
-            adapt_batchnorm(trained.method, images, trained.spec.batch_size, device)
+            adapt_batchnorm(trained.method, images, trained.spec.batch_size, device, trained.least)
 
     @property
     def name(self) -> str:

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,16 +14,21 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 import noisylabels
+from noisylabels.errors import Mismatch
+from noisylabels.store.dataset import Dataset
+from noisylabels.store.files import write_bytes
 from noisylabels.store.links import relative
 
 if TYPE_CHECKING:
     from noisylabels_plugins.run import Run
 
 _NOT_RECORDED = ("--out", "--resume", "--quiet", "--debug")
+_PLACES = re.compile(r"--(data|cache|trusted|.*-weights)")
+"""Flags that may name a file or folder."""
 
 
 def write_record(run: "Run", folder: Path, words: Sequence[str] = ()) -> None:
-    """Write ``run.json``, with the places of dataset and cache relative to the folder.
+    """Write ``run.json``, with the places of dataset, cache and list of trusted cases relative to the folder.
 
     Args:
         run: what is trained.
@@ -34,9 +40,27 @@ def write_record(run: "Run", folder: Path, words: Sequence[str] = ()) -> None:
     values = facts(run) | {"data": relative(Path(run.spec.data), folder)}
     if run.spec.cache not in (None, "auto"):
         values["cache"] = relative(Path(run.spec.cache), folder)
+    if Path(run.spec.trusted).is_file():
+        values["trusted"] = relative(Path(run.spec.trusted), folder)
     if words:
         values["command"] = command_line(words, folder)
-    (folder / "run.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    write_bytes(folder / "run.json", json.dumps(values, indent=2).encode() + b"\n")
+
+
+def refuse_other_data(folder: Path, dataset: Dataset) -> None:
+    """Refuse to go on with a run, or to score it, on data that are not those it was trained on.
+
+    Raises:
+        Mismatch: images or labels are others.
+    """
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    for name, now in (("data_digest", dataset.digest), ("clean_digest", dataset.clean.digest)):
+        then = record.get(name, now)
+        if then != now:
+            raise Mismatch(
+                f"{folder} was trained on data with the digest {then[:12]}, but {dataset.path} has {now[:12]}; put the "
+                "right data back, or start a new run."
+            )
 
 
 def facts(run: "Run") -> dict[str, Any]:
@@ -103,8 +127,8 @@ def commit() -> str | None:
 def command_line(words: Sequence[str], folder: Path) -> str:
     """A command as typed, without what says where the folder is, and with paths seen from the folder.
 
-    >>> command_line(["jcas", "--data", "d", "--out", "runs/j", "--epochs", "3"], Path("runs/j"))
-    'noisylabels train jcas --data ../../d --epochs 3'
+    >>> command_line(["jcas", "--cache=/d", "--out", "/runs/j", "--epochs", "3"], Path("/runs/j"))
+    'noisylabels train jcas --cache=../../d --epochs 3'
     """
     kept, skip, path = ["noisylabels", "train"], False, False
     for word in words:
@@ -112,11 +136,10 @@ def command_line(words: Sequence[str], folder: Path) -> str:
         if skip or name in _NOT_RECORDED:
             skip = not skip and name == "--out" and not value
             continue
-        if path or Path(word).is_absolute():
-            word = relative(Path(word), folder)
-        elif name == "--data" and value:
-            word = f"--data={relative(Path(value), folder)}"
-        path = word == "--data"
+        found = value if value and name.startswith("--") else word
+        if Path(found).is_absolute() or ((path or _PLACES.fullmatch(name)) and Path(found).exists()):
+            word = word.removesuffix(found) + relative(Path(found), folder)
+        path = _PLACES.fullmatch(word) is not None
         kept.append(word)
     return " ".join(kept)
 

@@ -8,8 +8,9 @@
 """
 
 import json
+import traceback
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -22,13 +23,15 @@ from noisylabels.draws import Draws
 from noisylabels.errors import InvalidData, NoisyLabelsError, UsageError, unknown
 from noisylabels.params import build
 from noisylabels.store.dataset import Dataset
+from noisylabels.store.files import write_bytes
 from noisylabels_plugins import checkpoint, memory, selection
 from noisylabels_plugins import log as logs
 from noisylabels_plugins.api import Progress, Task
 from noisylabels_plugins.base import Base
 from noisylabels_plugins.batches import TrainingSet
 from noisylabels_plugins.catalogue import LOSSES, METHODS, NETS
-from noisylabels_plugins.checkpoint import MODEL, STATE
+from noisylabels_plugins.checkpoint import STATE
+from noisylabels_plugins.device import choose_device
 from noisylabels_plugins.distributed import ALONE, Group, OtherFailed, silent
 from noisylabels_plugins.feed import parts
 from noisylabels_plugins.guards import BrokenBatch, explained
@@ -82,6 +85,7 @@ class Run:
         selection.check(spec.select, self.dataset)
         transition = self._transition(module)
         self.data = self._training_set(module, net)
+        self.mean, self.sd = self.data.mean, self.data.sd
         info, dims = self.dataset.info, len(self.data.shape)
         if dims not in net.DIMS:
             raise UsageError(f"{self.dataset.path} is {dims}-D, but the network '{spec.net}' is not.")
@@ -204,21 +208,33 @@ class Run:
         """Save what there is after the last finished update, and the note of a broken batch."""
         if not self.group.first or not self.method.updates.settled:
             return
-        self.save_state(folder)
-        if isinstance(error, BrokenBatch):
-            (folder / BROKEN).write_text(json.dumps(error.note, indent=2) + "\n", encoding="utf-8")
+        with suppress(
+            NoisyLabelsError
+        ):  # a full disk must not hide the first error; the last epoch's state is there
+            self.save_state(folder)
+            if isinstance(error, BrokenBatch):
+                write_bytes(folder / BROKEN, json.dumps(error.note, indent=2).encode() + b"\n")
 
     def _told(self, error: Exception) -> BaseException:
         """What to raise: one sentence, in the one process that has something to say."""
-        if isinstance(error, OtherFailed) or (isinstance(error, BrokenBatch) and not self.group.first):
+        if isinstance(error, OtherFailed | BrokenBatch) and not self.group.first:
             return silent(error)
         if not memory.is_out_of_memory(error):
             return explained(error)
+        traceback.clear_frames(error.__traceback__)  # they hold what the failed update had computed
         per_epoch, size = self.data.steps_per_epoch(self.spec.batch_size), self.spec.batch_size
         epoch, index = divmod(self.step, per_epoch)
         own = parts(self.data, epoch, index, size, self.spec.accumulate, self.group).own[0][0]
-        at = Progress(epoch=epoch, step=self.step, steps=self.steps, schedule=self.spec.plan.lr_factor)
-        return NoisyLabelsError(memory.sentence(self.method, own, at, self.place, self.spec.accumulate))
+        at = Progress(
+            epoch=epoch,
+            step=self.step,
+            steps=self.steps,
+            per_epoch=per_epoch,
+            schedule=self.spec.plan.lr_factor,
+        )
+        return NoisyLabelsError(
+            memory.sentence(self.method, own, at, self.place, self.spec.accumulate, self.data.min_batch)
+        )
 
     def save_state(self, folder: Path) -> None:
         """Write ``state.pt``: all that a later ``load_state`` needs to go on bit for bit."""
@@ -245,26 +261,12 @@ def finished(folder: Path, run: Run) -> bool:
     Raises:
         InvalidData: it is not, and there is nothing to go on from.
     """
-    if (folder / MODEL).exists() and logs.last_step(folder) == run.steps:
+    done = checkpoint.done(folder)
+    if done is not None and done == logs.last_step(folder) == run.steps:
         return True
     if not (folder / STATE).exists():
         raise InvalidData(f"{folder} has no state to go on from; remove it and start the run anew.")
     return False
-
-
-def choose_device(name: str) -> torch.device:
-    """``auto`` is the first GPU, or the CPU if there is none.
-
-    Raises:
-        UsageError: the device is not there.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise UsageError(f"There is no device '{name}' here; use auto, cpu or a CUDA device.") from error
-    return torch.device(name)
 
 
 def _check(spec: RunSpec, module: ModuleType, net: ModuleType, device: torch.device, group: Group) -> None:

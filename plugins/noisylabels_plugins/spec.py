@@ -139,6 +139,8 @@ def read_spec(folder: Path) -> RunSpec:
         places = {"data": known["data"]}
         if known.get("cache") not in (None, "auto"):
             places["cache"] = known["cache"]
+        if (folder / known.get("trusted", "")).is_file():
+            places["trusted"] = known["trusted"]
         places = {name: os.path.normpath(folder / place) for name, place in places.items()}
         return RunSpec(**known | {"augment": tuple(known["augment"])} | places)
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from noisylabels.errors import InvalidData, Mismatch
 from noisylabels.params import build
+from noisylabels.store.dataset import Dataset
 from noisylabels_plugins import checkpoint
 from noisylabels_plugins.api import Task
 from noisylabels_plugins.base import Base
 from noisylabels_plugins.catalogue import LOSSES, METHODS, NETS
 from noisylabels_plugins.parts.weights import files_left_alone
-from noisylabels_plugins.record import sees
+from noisylabels_plugins.record import refuse_other_data, sees
 from noisylabels_plugins.spec import read_spec
 
 
@@ -32,6 +33,7 @@ class Trained:
         spec: what was trained.
         record: ``run.json``.
         channels: name of every image channel.
+        least: fewest cases in a batch of a training.
         mean: of every channel over the training images, (C,); likewise ``sd``.
         task: what was learned.
         method: with its weights, in evaluation mode.
@@ -52,6 +54,7 @@ class Trained:
         self.channels = tuple(seen["channels"])
         self.mean, self.sd = (np.array(seen[name], np.float32) for name in ("mean", "sd"))
         self.task = self._task(seen)
+        self.least = NETS.load(spec.net).MIN_BATCH
         params = build(module.Params, spec.params, f"method '{spec.method}'")
         with files_left_alone():  # the checkpoint has all weights
             self.method: Base = module.Method(params, self.task)
@@ -72,6 +75,16 @@ class Trained:
             build_net=lambda: net.Net(net_params, len(self.channels), len(classes), len(shape)),
             build_loss=lambda: loss.Loss(loss_params, len(classes)),
         )
+
+    def own_dataset(self) -> Dataset:
+        """The dataset that it was trained on.
+
+        Raises:
+            Mismatch: its images or labels are no longer those.
+        """
+        dataset = Dataset.open(self.spec.data)
+        refuse_other_data(self.folder, dataset)
+        return dataset
 
     def scores(self, image: NDArray[np.float32]) -> torch.Tensor:
         """Probability of every class, (K, *S) float32, for one normalised image (C, *S)."""

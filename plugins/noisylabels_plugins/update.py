@@ -75,9 +75,12 @@ class Updates:
         own = loss * self._weight if self._weight != 1 else loss
         self._losses[key] = self._losses.get(key, 0.0) + own.detach()
         # Only the optimisers' own parameters: what another update of this step wants is not its business.
-        (self.scaler.scale(own) if self.scaler else own).backward(inputs=weights)
+        # Out of autocast: it would make the products of the gradient in bf16, also of what was computed in fp32.
+        with torch.autocast(own.device.type, enabled=False):
+            (self.scaler.scale(own) if self.scaler else own).backward(inputs=weights)
         if self._last:
             self._step(self._losses[key], weights, optimizers)
+            torch.clear_autocast_cache()  # its copies of the weights are those before the step
 
     def _key(self, optimizers: Sequence[torch.optim.Optimizer]) -> tuple[int, ...]:
         key = tuple(map(id, optimizers))
@@ -104,11 +107,12 @@ class Updates:
         if self.clip_norm is not None and self.clip_norm < length < math.inf:
             torch._foreach_mul_(gradients, self.clip_norm / length)
         self.settled = False
-        for optimizer in optimizers:
-            if self.scaler:
-                self.scaler.step(optimizer)
-            else:
-                optimizer.step()
+        if math.isfinite(length):  # else all of them skip it, not only those with a gradient that overflowed
+            for optimizer in optimizers:
+                if self.scaler:
+                    self.scaler.step(optimizer)
+                else:
+                    optimizer.step()
         if self.scaler:
             self.scaler.update()
 

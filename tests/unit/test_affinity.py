@@ -9,6 +9,7 @@ from noisylabels.errors import UsageError
 from noisylabels_plugins.parts.affinity import (
     differentiated_reasoning,
     grid_for,
+    labels_at,
     pairwise_loss,
     unit_features,
 )
@@ -96,6 +97,29 @@ def test_reasoning_moves_towards_the_own_group_and_away_from_the_other():
     torch.testing.assert_close(added[2], added[0])
 
 
+@pytest.mark.parametrize(
+    ("count", "spread", "published"),
+    [
+        (1024, 0.0, False),
+        (1024, 0.0, True),
+        (1024, 1e-4, False),
+        (1024, 1e-4, True),
+        (2, 0.0, False),
+        (1, 0.0, False),
+    ],
+)
+def test_positions_that_are_all_alike_move_nowhere(count, spread, published):
+    """A blank image: nothing is another class, and no rounding of 1 - affinity may decide otherwise."""
+    generator = torch.Generator().manual_seed(1)
+    unit = 1 + spread * torch.rand(1, count, 16, generator=generator)
+    unit = (unit / unit.norm(dim=2, keepdim=True)).requires_grad_()
+    logits = 5 + torch.randn(1, count, 4, generator=generator)
+    added = differentiated_reasoning(logits, unit, published=published)
+    added.square().sum().backward()
+    assert added.abs().max() < 1e-3
+    assert unit.grad.abs().max() < 1e-2
+
+
 class Sizes(TorchDispatchMode):
     """The largest tensor that any operation makes."""
 
@@ -181,9 +205,11 @@ def test_unit_features_equal_the_formula_in_any_order_of_memory():
         ((256, 256), 4, 4096, (64, 64)),
         ((96, 96, 96), 4, 4096, (16, 16, 16)),
         ((88, 180, 180), 4, 4096, (9, 20, 20)),
-        ((5, 256, 256), 4, 4096, (1, 64, 64)),
-        ((8, 512, 512), 4, 4096, (1, 64, 64)),
-        ((3, 2), 4, 4096, (1, 1)),
+        ((5, 256, 256), 4, 4096, (4, 32, 32)),
+        ((8, 512, 512), 4, 4096, (4, 32, 32)),
+        ((1, 256, 256), 4, 4096, (1, 64, 64)),
+        ((3, 2), 4, 4096, (3, 2)),
+        ((9, 9, 9), 4, 10, (2, 2, 2)),
         ((1, 1000), 1, 10, (1, 10)),
         ((50, 50, 50), 1, 1, (1, 1, 1)),
     ],
@@ -198,7 +224,27 @@ def test_no_grid_is_above_the_cap():
             for shape in ((size, 3 * size), (size, 40, 2 * size), (1, size, size)):
                 grid = grid_for(shape, 2, positions)
                 assert torch.Size(grid).numel() <= positions
-                assert all(1 <= g <= max(1, s // 2) for g, s in zip(grid, shape, strict=True))
+                assert all(1 <= g <= max(min(2, s), s // 2) for g, s in zip(grid, shape, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("size", "grid"),
+    [
+        ((128, 128), (32, 32)),
+        ((256, 320), (57, 71)),
+        ((5, 30, 31), (4, 7, 7)),
+        ((1, 9), (1, 2)),
+        ((6, 7), (6, 7)),
+    ],
+)
+def test_a_label_is_taken_where_the_features_are(size, grid):
+    """Coordinates as features: at each position they say which pixel it is, and the label is that of the nearest."""
+    axes = torch.meshgrid(*[torch.arange(float(n)) for n in size], indexing="ij")
+    mode = "bilinear" if len(size) == 2 else "trilinear"
+    found = torch.nn.functional.interpolate(torch.stack(axes)[None], grid, mode=mode, align_corners=True)
+    for axis, place in enumerate(found[0]):
+        taken = labels_at(axes[axis][None].long(), grid)
+        assert (taken[0] - place.flatten()).abs().max() <= 0.5001
 
 
 @pytest.mark.parametrize(("stride", "positions"), [(0, 10), (4, 0)])

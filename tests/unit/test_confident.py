@@ -31,8 +31,8 @@ def joint_by_hand(probs, given):
         if above:
             joint[label, max(above, key=lambda c: row[c])] += 1
     for c in range(k):
-        joint[c] = joint[c] / joint[c].sum() if joint[c].sum() else np.eye(k)[c]
-        joint[c] *= (given == c).sum()
+        joint[c] = joint[c] if joint[c].sum() else np.eye(k)[c]
+        joint[c] = joint[c] * (given == c).sum() / joint[c].sum()
     return joint
 
 
@@ -41,7 +41,7 @@ def wrong_by_hand(probs, given):
     by_class, by_pair = set(), set()
     for c in range(k):
         own = [i for i in range(len(given)) if given[i] == c]
-        others = int(joint[c].sum() - joint[c, c] + 1e-9)
+        others = int(joint[c].sum() - joint[c, c])
         by_class |= set(sorted(own, key=lambda i: probs[i, c])[:others])
         for other in range(k):
             if other != c:

@@ -143,7 +143,9 @@ def test_the_batch_that_would_fit_is_told_from_the_peaks_of_one_and_two_cases(mo
     place = type("Place", (), {"device": torch.device("cuda")})
     monkeypatch.setattr(memory, "measured", lambda step, cases, device: 7)
     place.group = Group(0, 2)
-    text = memory.sentence(None, toy_batch(batch=16), None, place, 2)
+    text = memory.sentence(
+        baseline.Method(baseline.Params(), toy_task(toy_batch())), toy_batch(batch=16), None, place, 2
+    )
     assert "for 16 cases at once; about 7 would fit: use --batch-size 28, or --accumulate 5" in text
     assert "\n" not in text
 

@@ -3,10 +3,10 @@
 import pytest
 import torch
 from torch import nn
-from toy_training import ToySet, same, toy_batch, toy_task
+from toy_training import ToySet, same, toy_batch, toy_task, two_headed
 
 from noisylabels.case import IGNORE
-from noisylabels_plugins.api import Output, Progress
+from noisylabels_plugins.api import Progress
 from noisylabels_plugins.loop import Plan, train
 from noisylabels_plugins.losses import ce
 from noisylabels_plugins.methods import baseline, jcas
@@ -17,31 +17,10 @@ CPU = torch.device("cpu")
 AT = Progress(epoch=0, step=0, steps=10, schedule=lambda fraction: 1.0)
 
 
-class TwoHeads(nn.Module):
-    """A network with an auxiliary head on a tap of its own."""
-
-    def __init__(self):
-        super().__init__()
-        self.body = nn.Conv2d(3, 6, 3, padding=1)
-        self.heads = nn.ModuleList([nn.Conv2d(6, 4, 1), nn.Conv2d(6, 4, 1)])
-        self.more = nn.Conv2d(6, 5, 1)
-        self.tap_channels = (6, 5)
-
-    def tap_head(self, index, channels):
-        return nn.Conv2d(self.tap_channels[index], channels, 3, padding=1)
-
-    def forward(self, image):
-        x = self.body(image)
-        aux = Output(logits=self.heads[1](x), tap=self.more(x))
-        return Output(logits=self.heads[0](x), tap=x, aux=(aux,))
-
-
 def make(module, batch, two_heads=False, **values):
     torch.manual_seed(0)
     task = toy_task(batch)
-    if two_heads:
-        object.__setattr__(task, "build_net", TwoHeads)
-    return module.Method(module.Params(**values), task)
+    return module.Method(module.Params(**values), two_headed(task) if two_heads else task)
 
 
 def drive(method, *batches, epochs):

@@ -120,7 +120,11 @@ def test_auto_is_the_best_that_a_device_has(monkeypatch):
     assert choose_precision(BF16, CPU).name == BF16
     gpu = torch.device("cuda")
     for has, wanted in ((True, BF16), (False, FP32)):
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda has=has: has)
+        monkeypatch.setattr(
+            torch.cuda,
+            "is_bf16_supported",
+            lambda including_emulation=True, has=has: including_emulation or has,
+        )
         assert choose_precision("auto", gpu).name == wanted
     with pytest.raises(UsageError, match="no bf16; use --precision fp16 or fp32"):
         choose_precision(BF16, gpu)

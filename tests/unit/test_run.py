@@ -19,6 +19,7 @@ from noisylabels.store.runs import RunRecord
 from noisylabels_plugins.catalogue import METHODS
 from noisylabels_plugins.predict import evaluate, validate
 from noisylabels_plugins.run import Run, RunSpec, choose_device, read_spec, write_record
+from noisylabels_plugins.trained import Trained
 
 CPU = torch.device("cpu")
 SMALL = {"width": 4, "depth": 1}
@@ -172,7 +173,9 @@ def test_a_model_predicts_the_same_when_it_is_read_again(spec, tmp_path):
 
 def test_evaluation_scores_every_case_and_writes_its_labels(spec, noisy, tmp_path):
     run = finished(spec, tmp_path / "run")
-    scores = [score for case in evaluate(run, tmp_path / "run", "test") for score in case]
+    scores = [
+        score for case in evaluate(Trained(tmp_path / "run", CPU), run.dataset, "test") for score in case
+    ]
     assert {score.case_id for score in scores} == set(noisy.ids("test"))
     assert {score.structure for score in scores} == {"liver", "vessel", "tumour"}
     assert set(RunRecord.open(tmp_path / "run").predictions) == set(noisy.ids("test"))

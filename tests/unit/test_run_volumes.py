@@ -21,7 +21,7 @@ def test_volumes_are_trained_and_predicted(method, tmp_path):
     )
     (tmp_path / "run").mkdir()
     list(run.train(tmp_path / "run", lambda: False))
-    (case, predicted), *_ = predictions(run, run.dataset.ids("test"))
+    (case, predicted), *_ = predictions(run, run.dataset.clean, run.dataset.ids("test"))
     assert predicted.shape == case.labels.shape
 
 

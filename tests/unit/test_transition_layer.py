@@ -181,6 +181,17 @@ def test_one_class_alone_has_no_different_pairs():
     torch.testing.assert_close(found[1, 1], random_matrix(3, 0)[0].square().sum())
 
 
+def test_pairs_near_one_class_keep_their_digits():
+    """1 - sum n^2 of single precision has none left where the other classes are a millionth."""
+    matrix = random_matrix(4, 0).float()
+    proportions = torch.tensor([1.0, 1e-6, 2e-7, 1e-8])
+    found = class_to_affinity(matrix, proportions)
+    wanted = class_to_affinity(matrix.double(), proportions.double())
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found.double(), wanted, rtol=1e-6, atol=1e-6)
+    assert ((wanted > 0) & (wanted < 1)).all()
+
+
 @pytest.mark.parametrize("size", [2, 4])
 def test_proportions_before_the_noise(size):
     matrix = random_matrix(size, 3)

@@ -8,7 +8,7 @@ whether they belong to the same class. *Differentiated affinity reasoning* (DAR)
 Paper:   Guo and Yuan, Joint Class-Affinity Loss Correction for Robust Medical Image Segmentation with Noisy Labels,
          MICCAI 2022.
 Code:    CityU-AIM-Group/JCAS (no licence; nothing is taken from it).
-Differs: from the released code, in the default variant "corrected"; ``--variant published`` restores 1 to 10:
+Differs: from the released code, in the default variant "corrected"; ``--variant published`` restores 1 to 11:
          1. the reverse affinity of DAR is made from the affinity itself, as printed, not from its row-normalised
             form (which leaves nothing but the spatial mean);
          2. the T_A that follows from T_C is compared with the learned one in the same index order (the code compares
@@ -22,14 +22,17 @@ Differs: from the released code, in the default variant "corrected"; ``--variant
             harmless in the code only because of 6;
          8. the affinity refines the full-resolution logits; the code down-samples them to the grid first and supervises
             and predicts with those, at prediction on half the grid and with the softmax before up-sampling;
-         9. pair probabilities below 1e-6 count as 1e-6 (the code: affinities below 1e-10 as 1e-10);
+         9. pair probabilities below 1e-6 count as 1e-6 (the code: affinities below 1e-10 as 1e-10, and a term of the
+            loss of at most 100; published here: probabilities below 1e-10 as 1e-10, so at most 23);
          10. the matrices start from predicted against given classes (and pairs) at the end of the warm-up, not from a
-            fixed value that a short training does not leave.
+            fixed value that a short training does not leave;
+         11. the label of a position is that of the pixel where its features are, not up to a grid step before it.
          In both variants: one network trains through both stages, each with the learning-rate schedule to itself (the
          release: two runs, the second from the checkpoint that was best on the test images); AdamW from random weights
-         (the release: SGD from an unnamed checkpoint). Losses are means, DAR acts on logits, its two directions are
-         averaged, and the refined and the plain prediction are both supervised and added up at prediction: as in the
-         code, where the poster does not say.
+         (the release: SGD from an unnamed checkpoint); the affinity heads have equally many channels (the release: 128
+         and 256), on a grid that keeps the shape of the image (the release: 64x64 for 256x320). Losses are means, DAR
+         acts on logits, its two directions are averaged, and the refined and the plain prediction are both supervised
+         and added up at prediction: as in the code, where the poster does not say.
 """
 
 import math
@@ -49,6 +52,7 @@ from noisylabels_plugins.base import Base
 from noisylabels_plugins.parts.affinity import (
     differentiated_reasoning,
     grid_for,
+    labels_at,
     pairwise_loss,
     unit_features,
 )
@@ -69,17 +73,18 @@ class Params(base.Params):
         parts: what is switched on: all, or an ablation row of the poster (affinity: the pairwise loss alone; dar:
             affinity and its reasoning, no correction; calc: both corrections, no reasoning).
         variant: corrected, or published for the behaviour of the released code.
-        warmup: share of the training that runs without correction, 0 .. 1; it ends with an epoch.
+        warmup: share of the training that runs without correction, 0 .. 1; it ends with an epoch, so a training of
+            one epoch corrects nothing unless this is 0.
         transition_start: where the matrices start when the warm-up ends: warmup (predicted against given classes), or
             fixed (diagonal 0.737 for four classes, as published).
-        stride: image pixels per position of the affinity grid, along every axis, at least.
+        stride: image pixels per position of the affinity grid, along every axis (fewer along one of few slices).
         positions: most positions of that grid; a larger image (most volumes) gets a coarser one. 64 x 64 as published.
         affinity_channels: channels D of the affinity features.
         affinity_weight: weight of the pairwise loss.
         volume_weight: weight of log |det T_C| + log |det T_A|; not given: 1e-4, or 0.5 when published.
         consistency_weight: weight of the mean squared difference between T_A and what follows from T_C.
-        transition_lr: learning rate of the transition matrices (Adam); not given: 0.01, or a tenth of lr when
-            published.
+        transition_lr: learning rate of the transition matrices (Adam; SGD with momentum 0.9 when published); not
+            given: 0.01, or a tenth of lr when published.
     """
 
     parts: Literal["all", "affinity", "dar", "calc"] = "all"
@@ -118,18 +123,17 @@ class Method(Base):
         self.class_transition = Transition(task.num_classes)
         self.pair_transition = Transition(2)
         self.optimizer = self.new_optimizer(params, self.net, self.affinity, self.loss)
-        # A rate of its own that no schedule touches: the matrices must keep up while the network slows down.
-        lr = params.transition_lr or (params.lr / 10 if self.published else 0.01)
-        self.transition_optimizer = torch.optim.Adam(
-            [
-                {"params": [*self.class_transition.parameters(), *self.pair_transition.parameters()]}
-                | ({} if self.published else {"scheduled": False})
-            ],
-            lr,
-        )
+        self.transition_optimizer = self._transition_optimizer()
         self.warm_from = 0 if params.warmup == 0 else -1  # the step that ended the warm-up; -1 during it
         counts = torch.tensor(task.class_counts, dtype=torch.float32)
         self.given_proportions = counts / counts.sum().clamp(min=1)
+
+    def _transition_optimizer(self) -> torch.optim.Optimizer:
+        learnt = [*self.class_transition.parameters(), *self.pair_transition.parameters()]
+        if self.published:
+            return torch.optim.SGD(learnt, self.params.transition_lr or self.params.lr / 10, momentum=0.9)
+        # A rate of its own that no schedule touches: the matrices must keep up while the network slows down.
+        return torch.optim.Adam([{"params": learnt, "scheduled": False}], self.params.transition_lr or 0.01)
 
     def step(self, batch: Batch, at: Progress) -> Mapping[str, float]:
         """Class loss and pairwise loss of every head, through the transition matrices once the warm-up is over."""
@@ -170,8 +174,8 @@ class Method(Base):
         if self.params.parts in ("affinity", "dar"):
             return at
         if self.warm_from < 0:
-            end = math.ceil(self.params.warmup * at.steps)
-            return at.within(0, max(end, at.step + 1))
+            epochs = math.ceil(self.params.warmup * at.steps / at.per_epoch)
+            return at.within(0, max(epochs * at.per_epoch, at.step + 1))
         return at.within(self.warm_from, at.steps)
 
     @torch.no_grad()
@@ -219,9 +223,14 @@ class Method(Base):
             volume_weight = 0.5 if self.published else 1e-4
         if self.published:
             followed = class_to_affinity(t_class, self.given_proportions).flip(0, 1)  # 0 = same, unaligned
+            known = torch.ones(2, 1, device=t_pair.device)
         else:
-            followed = class_to_affinity(t_class, true_proportions(self.given_proportions, t_class))
-        consistency = (followed - t_pair).square().mean()
+            proportions = true_proportions(self.given_proportions, t_class)
+            followed = class_to_affinity(t_class, proportions)
+            # One class alone makes no pair of different ones, and nothing follows for them.
+            several = (proportions > 1e-6).sum() > 1
+            known = torch.stack([several, torch.ones_like(several)])[:, None].float()
+        consistency = (known * (followed - t_pair).square()).mean()
         volume = log_volume(t_class) + log_volume(t_pair)
         return volume_weight * volume + params.consistency_weight * consistency
 
@@ -229,8 +238,10 @@ class Method(Base):
         return grid_for(tuple(image.shape[2:]), self.params.stride, self.params.positions)
 
     def _grid_labels(self, labels: Tensor) -> Tensor:
-        """Labels at the grid's positions, nearest, (B, N)."""
+        """Labels at the grid's positions, (B, N)."""
         grid = self._grid(labels[:, None])
+        if not self.published:
+            return labels_at(labels, grid)
         return F.interpolate(labels[:, None].float(), grid, mode="nearest")[:, 0].long().flatten(1)
 
     def _plain(self, output: Output) -> Tensor:

@@ -23,6 +23,9 @@ from noisylabels_plugins import base
 from noisylabels_plugins.api import Batch, Progress, Task
 from noisylabels_plugins.base import Base
 
+_SHORT = 1e-3
+"""Logits shorter than this are not stretched to length 1: at 0 the slope would have no bound."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Params(base.Params):
@@ -79,5 +82,5 @@ class Method(Base):
     def _log_probs(self, logits: Tensor) -> Tensor:
         logits = logits if logits.dtype == torch.float64 else logits.float()
         if self.params.temperature > 0:
-            logits = F.normalize(logits, dim=1) / self.params.temperature
+            logits = F.normalize(logits, dim=1, eps=_SHORT) / self.params.temperature
         return logits.log_softmax(1)

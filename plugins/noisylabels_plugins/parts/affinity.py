@@ -22,6 +22,9 @@ from noisylabels.errors import UsageError
 from noisylabels_plugins.parts import pairwise
 
 _EPS = 1e-6
+_ALIKE = 1e-5
+"""Share of all positions below which the others of a position are no others: float32 rows have length 1 within 1e-7."""
+
 _ROWS = 1024
 
 
@@ -29,11 +32,12 @@ def grid_for(shape: tuple[int, ...], stride: int, positions: int) -> tuple[int, 
     """Grid of positions that pairs are made of: every ``stride`` pixels, coarser where that is too many.
 
     The time of the pairwise loss grows with the square of the number of positions, and a volume has many: a third
-    axis takes 64 x 64 positions to 64 x 64 x 64, and the pairs to 4096 times as many. All axes shrink alike.
+    axis takes 64 x 64 positions to 64 x 64 x 64, and the pairs to 4096 times as many. All axes shrink alike, but a thin
+    axis, the slices of many volumes, keeps ``stride`` positions (or one per pixel): with one it would not be seen.
 
     Args:
         shape: size S of the image, pixels.
-        stride: pixels per position along every axis, at least.
+        stride: pixels per position along every axis.
         positions: most positions that the grid may have.
 
     Returns:
@@ -41,13 +45,37 @@ def grid_for(shape: tuple[int, ...], stride: int, positions: int) -> tuple[int, 
     """
     if stride < 1 or positions < 1:
         raise UsageError(f"stride and positions must be at least 1, not {stride} and {positions}.")
-    grid = tuple(max(1, size // stride) for size in shape)
+    least = tuple(min(size, stride) for size in shape)
+    if math.prod(least) > positions:
+        least = (1,) * len(shape)
+    grid = tuple(max(low, size // stride) for low, size in zip(least, shape, strict=True))
     while math.prod(grid) > positions:
-        axes = sum(size > 1 for size in grid)
+        axes = sum(size > low for low, size in zip(least, grid, strict=True))
         shrink = (positions / math.prod(grid)) ** (1 / axes)
         # A root may come out one rounding below a whole number.
-        grid = tuple(max(1, min(size - 1, int(size * shrink + 1e-9))) for size in grid)
+        grid = tuple(
+            max(low, min(size - 1, int(size * shrink + 1e-9))) for low, size in zip(least, grid, strict=True)
+        )
     return grid
+
+
+def labels_at(labels: Tensor, grid: tuple[int, ...]) -> Tensor:
+    """The label of the pixel nearest to each position of ``grid``, with the first and last pixels at its corners.
+
+    That is where :func:`unit_features` takes its features. The usual nearest resampling, which the released code uses,
+    takes labels up to ``stride - 1`` pixels before them.
+
+    Args:
+        labels: (B, *S).
+        grid: positions along every axis.
+
+    Returns:
+        (B, N), N = product of ``grid``.
+    """
+    for axis, (size, count) in enumerate(zip(labels.shape[1:], grid, strict=True), start=1):
+        places = torch.linspace(0, size - 1, count, dtype=torch.float64, device=labels.device)
+        labels = labels.index_select(axis, places.round().long())
+    return labels.flatten(1)
 
 
 def unit_features(features: Tensor, grid: tuple[int, ...]) -> Tensor:
@@ -107,7 +135,8 @@ def differentiated_reasoning(logits: Tensor, unit: Tensor, *, published: bool = 
 
     A is the affinity with rows that sum to 1: it moves a position towards its own class. A_re is one minus the
     affinity, rows again summing to 1: it moves a position away from the others. The released code makes A_re from the
-    already normalised A, which leaves nothing but the mean over all positions (``published``).
+    already normalised A, which leaves nothing but the mean over all positions (``published``). A position that is
+    like all others has nothing to move away from: its A_re is uniform.
 
     Args:
         logits: Q, (B, N, K).
@@ -129,7 +158,8 @@ def differentiated_reasoning(logits: Tensor, unit: Tensor, *, published: bool = 
         same = torch.where(row_sum > 0, same, total / count)
         other = (total - same) / max(count - 1, 1)
     else:
-        other = (total - attracted) / (count - row_sum).clamp(min=_EPS)
+        rest, least = count - row_sum, _ALIKE * count
+        other = torch.where(rest > least, (total - attracted) / rest.clamp(min=least), total / count)
     return ((same - other) / 2).to(logits.dtype)
 
 

@@ -35,7 +35,8 @@ def confident_joint(probs: Tensor, given: Tensor) -> Tensor:
     joint = torch.bincount(given[counted] * k + found[counted], minlength=k * k).reshape(k, k).double()
     rows = joint.sum(1, keepdim=True)
     joint = torch.where(rows > 0, joint, torch.eye(k, dtype=torch.float64, device=probs.device))
-    return joint / joint.sum(1, keepdim=True) * counts[:, None]
+    # Multiplied first: k / n * n may come out one rounding below the whole number k.
+    return joint * counts[:, None] / joint.sum(1, keepdim=True)
 
 
 def probably_wrong(probs: Tensor, given: Tensor) -> Tensor:

@@ -59,7 +59,7 @@ def log_given(logits: Tensor, matrix: Tensor | None) -> Tensor:
         matrix: T, (K, K); None for the identity, which leaves the plain log-softmax.
 
     Returns:
-        (B, K, *S) float32 or float64; probabilities below 1e-10 count as this value.
+        (B, K, *S) float32 or float64; probabilities below 1e-10 count as this value, and have no slope.
     """
     logits = logits if logits.dtype == torch.float64 else logits.float()
     if matrix is None:
@@ -82,6 +82,11 @@ def class_to_affinity(matrix: Tensor, proportions: Tensor) -> Tensor:
         matrix: T, (K, K).
         proportions: n, (K,), of the true classes; any positive scale.
     """
+    kind, matrix, proportions = (
+        matrix.dtype,
+        matrix.double(),
+        proportions.double(),
+    )  # near one class digits are few
     squared = proportions.square()
     kept = (squared * matrix.square().sum(1)).sum()
     same = squared.sum()
@@ -91,7 +96,7 @@ def class_to_affinity(matrix: Tensor, proportions: Tensor) -> Tensor:
     different_same = (given.square().sum() - kept) / different
     return torch.stack(
         [torch.stack([1 - different_same, different_same]), torch.stack([1 - same_same, same_same])]
-    )
+    ).to(kind)
 
 
 def true_proportions(given: Tensor, matrix: Tensor) -> Tensor:
