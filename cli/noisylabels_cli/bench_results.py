@@ -1,6 +1,7 @@
 """The tables of a grid, from what is finished of it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from noisylabels.suite import Cell, Noise, Suite
@@ -44,7 +45,7 @@ def write_reports(suite: Suite, place: Place) -> None:
 
     for noise in suite.noises:
         cells = [cell for cell in suite.cells() if cell.noise in (noise, None)]
-        runs = [run for cell in cells if (run := _run(place, cell)) is not None]
+        runs = [replace(run, row=cell.row.name) for cell in cells if (run := _run(place, cell)) is not None]
         folder = place.noisy(noise, suite.seeds[0])
         if folder.exists() and any(run.labels == "noisy" for run in runs):
             (place.out / "reports").mkdir(exist_ok=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from noisylabels.errors import InvalidData
+from noisylabels.errors import InvalidData, unknown
 from noisylabels_cli.say import data, say
 
 
@@ -31,9 +31,9 @@ from noisylabels_cli.say import data, say
 def command(runs: Sequence[Path], form: str, metrics: str, rule: str) -> None:
     """Put evaluated RUNs beside each other: mean and standard deviation over seeds.
 
-    Runs that differ in nothing but the seed share a row.
+    Runs that differ in nothing but the seed share a row; a row says in what it differs from others of its method.
     """
-    from noisylabels.reports.tables import result_table, to_latex, to_markdown, to_text
+    from noisylabels.reports.tables import known_metrics, result_table, to_latex, to_markdown, to_text
     from noisylabels.scoring import RULES
     from noisylabels.store.runs import RunRecord
 
@@ -41,6 +41,10 @@ def command(runs: Sequence[Path], form: str, metrics: str, rule: str) -> None:
     for record in records:
         if not record.scores:
             raise InvalidData(f"{record.path} has no scores yet; run: noisylabels evaluate {record.path}")
-    table = result_table(records, metrics=tuple(metrics.split(",")), rule=rule)
+    asked, known = [name.strip() for name in metrics.split(",")], known_metrics(records, rule)
+    for name in asked:
+        if name not in known:
+            raise unknown("metric" if rule == "present" else f"{rule} metric", name, known)
+    table = result_table(records, metrics=asked, rule=rule)
     data({"text": to_text, "markdown": to_markdown, "latex": to_latex}[form](table))
     say(RULES[rule])

@@ -173,9 +173,8 @@ def _as_readers(runs: Sequence[Path], wanted: Wanted, typed: str, scores: bool, 
         )
     asked = None if typed == OWN_NAME else typed.split(",")
     if asked is not None and len(asked) != len(runs):
-        raise UsageError(
-            f"{len(runs)} runs need {len(runs)} names of readers, and --as-reader has {len(asked)}."
-        )
+        few = "1 run needs 1 name" if len(runs) == 1 else f"{len(runs)} runs need {len(runs)} names"
+        raise UsageError(f"{few} for readers, and --as-reader has {len(asked)}.")
     if asked is not None:
         check_new_readers(target, asked)
     if out is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from noisylabels.reports.bench_curves import MEMORY, VAL, charts, style
 from noisylabels.reports.bench_table import MEAN, METRICS, BenchTable, Block, Line, number
 from noisylabels.reports.figures import strip, strip_axis, ticks
+from noisylabels.reports.groups import MARK, WARNED
 from noisylabels.reports.html import page
 from noisylabels.reports.html_pieces import escape, notes, section
 from noisylabels.reports.tables import metric_title
@@ -33,7 +34,7 @@ def to_html(table: BenchTable, link: Link, report: Callable[[Block], str | None]
         "Bold and coloured: best on noisy labels; underlined: second best; as printed, ties share a mark."
     ]
     if any(table.warned(line) for block in table.blocks for line in block.lines):
-        marks.append("! Weights chosen on the test cases: too good to be compared.")
+        marks.append(WARNED)
     body.append(section("Definitions", about, notes([*marks, *table.notes])))
     return page(table.suite.title, "".join(body))
 
@@ -125,7 +126,7 @@ def _row(table: BenchTable, block: Block, line: Line, metric: str, link: Link) -
         cells.append(f"<td>{_seeds(block, line, link)}</td>")
         cells.append(f"<td>{'–' if line.gap is None else f'{100 * line.gap:z.0f} %'}</td>")
     kind = ' class="upper-bound"' if line.row.clean else ""
-    warning = " !" if table.warned(line) else ""
+    warning = f" {MARK}" if table.warned(line) else ""
     return f'<tr{kind}><th scope="row">{escape(line.row.name)}{warning}</th>{"".join(cells)}</tr>'
 
 

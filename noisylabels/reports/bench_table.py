@@ -19,8 +19,8 @@ SMALLEST_GAP = 0.5
 
 GAP = (
     "Gap: share of the distance from the baseline to the upper bound that is closed, (row - baseline) / (upper bound - "
-    f"baseline), by mean Dice over seeds; – where that distance is below {SMALLEST_GAP} points or below its own "
-    "standard deviation (the root of the sum of both rows' squares)."
+    "baseline), by mean Dice over the seeds that all three have; – where they have none, and where that distance is "
+    f"below {SMALLEST_GAP} points or below its own standard deviation (the root of the sum of both rows' squares)."
 )
 SELECTIONS = {
     "last": "the last epoch",
@@ -175,20 +175,32 @@ def _line(
 
 def _compared(suite: Suite, lines: Sequence[Line], columns: Sequence[str]) -> list[Line]:
     """The lines of a block with their marks and shares of the gap."""
-    key = ("dice", MEAN)
-    low = next((line.cells.get(key) for line in lines if line.row.key == suite.baseline), None)
-    high = next((line.cells.get(key) for line in lines if line.row.clean), None)
+    low = next((_by_seed(line) for line in lines if line.row.key == suite.baseline), {})
+    high = next((_by_seed(line) for line in lines if line.row.clean), {})
     places = [(metric, column) for metric in METRICS for column in columns]
     ranks = {place: _ranks(lines, place) for place in places}
     found = []
     for i, line in enumerate(lines):
         plain = line.row.clean or line.row.key == suite.baseline
-        gap = None if plain else share_of_gap(line.cells.get(key), low, high)
+        gap = None if plain else _gap(_by_seed(line), low, high)
         marks = {place: rank[i] for place, rank in ranks.items() if i in rank}
         found.append(
             Line(row=line.row, cells=line.cells, runs=line.runs, wanted=line.wanted, gap=gap, marks=marks)
         )
     return found
+
+
+def _by_seed(line: Line) -> dict[int, float]:
+    """Mean Dice by seed, per cent."""
+    found = {seed: summarise(run.scores, RULE).mean.get("dice") for seed, run in line.runs.items()}
+    return {seed: 100 * mean for seed, mean in found.items() if mean is not None}
+
+
+def _gap(*three: Mapping[int, float]) -> float | None:
+    """The share of the gap that a row closes, from row, baseline and upper bound by seed."""
+    seeds = sorted(set.intersection(*(set(one) for one in three)))
+    row, low, high = (Spread.of(one[seed] for seed in seeds) for one in three)
+    return share_of_gap(row, low, high)
 
 
 def share_of_gap(row: Spread | None, low: Spread | None, high: Spread | None) -> float | None:

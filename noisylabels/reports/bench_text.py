@@ -5,15 +5,11 @@ import io
 from collections.abc import Callable, Sequence
 
 from noisylabels.reports.bench_table import METRICS, BenchTable, Block, Line, number
+from noisylabels.reports.groups import MARK, WARNED
 from noisylabels.reports.tables import aligned, metric_title, tex
 
 Mark = Callable[[str, int], str]
 """Makes a value the best (1) or the second best (2) of its block, or leaves it (0)."""
-
-WARNING = "!"
-"""Behind the name of a row whose weights were chosen on the test cases."""
-
-_WARNED = f"{WARNING} Weights chosen on the test cases: too good to be compared."
 
 
 def to_text(table: BenchTable) -> str:
@@ -123,7 +119,7 @@ def _values(table: BenchTable, line: Line, metrics: Sequence[str], mark: Mark) -
 
 
 def _name(table: BenchTable, line: Line) -> str:
-    return f"{line.row.name}{WARNING if table.warned(line) else ''}"
+    return f"{line.row.name} {MARK}" if table.warned(line) else line.row.name
 
 
 def _seeds(line: Line) -> str:
@@ -141,7 +137,7 @@ def _paper(table: BenchTable, block: Block, line: Line, metrics: Sequence[str] =
 
 
 def _warning(table: BenchTable) -> list[str]:
-    return [_WARNED] if any(table.warned(line) for b in table.blocks for line in b.lines) else []
+    return [WARNED] if any(table.warned(line) for b in table.blocks for line in b.lines) else []
 
 
 def _in_markdown(text: str, rank: int) -> str:

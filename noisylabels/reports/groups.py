@@ -2,17 +2,25 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from noisylabels.scoring import Spread, Summary, gap_closed, summarise
 from noisylabels.store.runs import RunRecord
 
 MARK = "†"
 """Behind the name of a method whose weights were selected on the test cases."""
+WARNED = f"{MARK} Weights selected by their score on the test cases: too good to be compared."
+"""What stands below a table in which a name has the mark."""
 Role = Literal["baseline", "method", "upper"]
 _ORDER: dict[str, int] = {"baseline": 0, "method": 1, "upper": 2}
+_TABLES = (("params", ""), ("net_params", "net-"), ("loss_params", "loss-"))
+_APART = (
+    "net", "epochs", "batch_size", "accumulate", "schedule", "augment", "trusted", "clip_norm", "sync_batchnorm"
+)  # fmt: skip
+"""Settings beside those tables that change what is learned; others change only speed, or what is written down."""
+_ORDINARY_LOSS = "ce"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,20 +61,26 @@ class Group:
     def title(self) -> str:
         """The group in words, as in "baseline, noisy labels" or "upper bound, clean labels"."""
         name = f"upper bound ({self.name})" if self.role == "upper" else self.name
-        name = "upper bound" if name == "upper bound (baseline)" else name
-        return f"{name}, {self.labels} labels"
+        plain = name.lower() in ("upper bound (baseline)", "upper bound (upper bound)")
+        return f"{'upper bound' if plain else name}, {self.labels} labels"
 
-    def summaries(self, rule: str) -> list[Summary]:
-        """Summary of every run that was evaluated."""
-        return [summarise(run.scores, rule) for run in self.runs if run.scores]
+    @property
+    def seeds(self) -> set[int]:
+        """Seeds of the runs that were evaluated."""
+        return {run.seed for run in self.runs if run.scores}
 
-    def mean(self, metric: str, rule: str) -> Spread:
-        """Mean over structures of a metric, spread over the runs."""
-        return Spread.of(s.mean.get(metric) for s in self.summaries(rule))
+    def summaries(self, rule: str, seeds: Collection[int] | None = None) -> list[Summary]:
+        """Summary of every run that was evaluated; of those with some seeds, if any are named."""
+        runs = [run for run in self.runs if run.scores and (seeds is None or run.seed in seeds)]
+        return [summarise(run.scores, rule) for run in runs]
+
+    def mean(self, metric: str, rule: str, seeds: Collection[int] | None = None) -> Spread:
+        """Mean over structures of a metric, spread over the runs; over those with some seeds, if any are named."""
+        return Spread.of(s.mean.get(metric) for s in self.summaries(rule, seeds))
 
 
 def group_runs(runs: Iterable[RunRecord]) -> list[Group]:
-    """Group runs by dataset, method, labels, noise, network, parameters and length of training.
+    """Group runs by dataset, labels, noise, method, network, loss, and every setting that changes what is learned.
 
     Returns:
         Groups by dataset and noise; in each the baseline first, then the methods, then the upper bound (of
@@ -75,9 +89,10 @@ def group_runs(runs: Iterable[RunRecord]) -> list[Group]:
     found: dict[tuple[str, ...], list[RunRecord]] = {}
     for run in runs:
         found.setdefault(_key(run), []).append(run)
+    firsts = [members[0] for members in found.values()]
     groups = [
-        Group(members[0].method, _role(members[0]), tuple(sorted(members, key=lambda r: r.seed)))
-        for members in found.values()
+        Group(first.method, _role(first, firsts), tuple(sorted(members, key=lambda r: r.seed)))
+        for first, members in zip(firsts, found.values(), strict=True)
     ]
     groups = [replace(g, name=_name(g, groups)) for g in groups]
     return sorted(groups, key=lambda g: (g.dataset, g.role == "upper", g.noise, _ORDER[g.role], g.name))
@@ -89,45 +104,84 @@ def noises(groups: Iterable[Group]) -> list[str]:
 
 
 def share_of_gap(group: Group, groups: Sequence[Group], metric: str, rule: str) -> float | None:
-    """How much of the gap between noisy baseline and upper bound a method closes, from means over seeds.
+    """How much of the gap between noisy baseline and upper bound a method closes, from means over the same seeds.
 
     Returns:
-        0 at the baseline, 1 at the upper bound; None where the two are not there exactly once, or there is no
-        gap.
+        0 at the baseline, 1 at the upper bound; None where the two are not there exactly once, the three have no
+        seed in common, or there is no gap.
     """
     same = [g for g in groups if g.dataset == group.dataset]
     noisy = [g for g in same if g.role == "baseline" and g.noise == group.noise]
     upper = [g for g in same if g.role == "upper"]
     if group.role != "method" or len(noisy) != 1 or len(upper) != 1:
         return None
-    means = [g.mean(metric, rule).mean for g in (group, noisy[0], upper[0])]
-    one, low, high = means
+    three = (group, noisy[0], upper[0])
+    seeds = set.intersection(*(g.seeds for g in three))
+    one, low, high = (g.mean(metric, rule, seeds).mean for g in three)
     return None if one is None or low is None or high is None else gap_closed(one, low, high)
 
 
-def _role(run: RunRecord) -> Role:
+def _role(run: RunRecord, others: Iterable[RunRecord]) -> Role:
+    """Beside a baseline with the ordinary loss, one with another loss is a method like any other."""
     if run.labels == "clean":
         return "upper"
-    return "baseline" if run.method == "baseline" else "method"
+    if run.method != "baseline":
+        return "method"
+    rivals = [o for o in others if (o.dataset, o.method, o.noise) == (run.dataset, run.method, run.noise)]
+    ordinary = [_loss(o) == _ORDINARY_LOSS for o in (run, *rivals) if o.labels == "noisy"]
+    return "baseline" if ordinary[0] or not any(ordinary) else "method"
+
+
+def _loss(run: RunRecord) -> str:
+    return str(run.info.get("loss") or _ORDINARY_LOSS)
 
 
 def _settings(run: RunRecord) -> dict[str, str]:
-    """What a group has in common beside method, labels and noise, as text by name."""
-    params = run.info.get("params") or {}
-    settings = {**params, **{k: run.info.get(k) for k in ("net", "epochs")}}
-    settings["select"] = run.info.get("select") or "last"
-    return {k: v if isinstance(v, str) else json.dumps(v, sort_keys=True) for k, v in settings.items()}
+    """What a group has in common beside method, labels and noise, as text by the name of its flag."""
+    info = run.info
+    found = {f"{start}{k}": v for table, start in _TABLES for k, v in (info.get(table) or {}).items()}
+    found |= {name: value for name, value in _facts(info).items() if value not in (None, "")}
+    if sources := info.get("encoder_source"):  # by content; the same file may lie anywhere
+        found |= {"net-encoder_weights": sorted(set(sources.values()))}
+    texts = {name.replace("_", "-"): _text(value) for name, value in found.items()}
+    return {**texts, "loss": _loss(run), "select": info.get("select") or "last"}
+
+
+def _facts(info: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that are no parameters, and what the run found: the shape of its cases, precision, processes."""
+    place, sees = info.get("environment") or {}, info.get("sees") or {}
+    found = {name: info.get(name) for name in _APART}
+    if (info.get("select") or "last") != "last":  # else validation changes nothing
+        found["validate_every"] = info.get("validate_every")
+    shape = "x".join(str(n) for n in sees.get("shape") or ())
+    return {**found, "shape": shape, "precision": place.get("precision"), "processes": place.get("processes")}
+
+
+def _text(value: Any) -> str:
+    """A value as its flag takes it."""
+    if isinstance(value, list | tuple):
+        return ",".join(map(_text, value)) or "none"
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
 def _key(run: RunRecord) -> tuple[str, ...]:
-    return (run.dataset, run.method, run.labels, run.noise, json.dumps(_settings(run), sort_keys=True))
+    return (
+        run.dataset,
+        run.method,
+        run.labels,
+        run.noise,
+        run.row,
+        json.dumps(_settings(run), sort_keys=True),
+    )
 
 
 def _name(group: Group, groups: Sequence[Group]) -> str:
-    """The method and those settings that not all of its groups on the same labels share."""
+    """The name of its row, else the method and those settings that not all of its groups on the same labels share."""
     run = group.runs[0]
     rivals = [g.runs[0] for g in groups if _key(g.runs[0])[:4] == _key(run)[:4]]
     counts = Counter(item for rival in rivals for item in _settings(rival).items())
     own = [f"{k} {v}" for k, v in _settings(run).items() if counts[k, v] < len(rivals)]
-    name = f"{run.method} ({', '.join(own)})" if own else run.method
+    name = run.row or (f"{run.method} ({', '.join(own)})" if own else run.method)
     return f"{name} {MARK}" if _settings(run)["select"] == "best-test" else name

@@ -20,11 +20,15 @@ def section(title: str, about: str, *body: str) -> str:
 
 
 def styles(groups: Sequence[Group]) -> dict[Group, str]:
-    """Style of every group: grey for the baseline, ink for the upper bound, a colour for each method."""
+    """Style of every group: grey for the baseline, ink for the upper bound, a colour for each method.
+
+    From the seventh method on the colours come again, with dotted lines.
+    """
     found, methods = {}, 0
     for group in groups:
         if group.role == "method":
-            found[group] = _SERIES[methods % len(_SERIES)]
+            again = " again" if methods >= len(_SERIES) else ""
+            found[group] = f"{_SERIES[methods % len(_SERIES)]}{again}"
             methods += 1
         else:
             found[group] = "noisy" if group.role == "baseline" else "upper"

@@ -7,7 +7,7 @@ from typing import Any
 
 from noisylabels.metrics.noise import PooledNoise
 from noisylabels.reports.figures import Line, line_chart, strip, strip_axis, ticks
-from noisylabels.reports.groups import Group, noises, share_of_gap
+from noisylabels.reports.groups import MARK, WARNED, Group, noises, share_of_gap
 from noisylabels.reports.html_pieces import escape, legend, matrix, notes, percent, section
 from noisylabels.reports.tables import MEAN, Row, Table, cell_text, metric_title, result_table
 from noisylabels.scoring import RULES, definition
@@ -54,11 +54,13 @@ def results(groups: Sequence[Group], runs: Sequence[RunRecord], style: Styles) -
     blocks = "".join(_block(table, m) for m in metrics)
     about = (
         "<p>Mean over the structures; every dot is a seed, the bar is their mean. The gap is the distance "
-        "from the baseline on noisy labels to the upper bound, the same network trained on clean labels.</p>"
+        "from the baseline on noisy labels to the upper bound, the same network trained on clean labels, by means "
+        "over the seeds that all three have.</p>"
         f"<p>Rule <b>{RULE}</b>: {escape(RULES[RULE])}</p>"
     )
     text = [definition(m) for m in metrics]
     text.append("Large: mean over seeds; small: standard deviation (n - 1). Coloured: best on noisy labels.")
+    text += [WARNED] if any(group.name.endswith(MARK) for group in groups) else []
     return section(
         "Results", about, at_a_glance(groups, style), f'<div class="grid">{blocks}</div>', notes(text)
     )

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from noisylabels.reports.groups import MARK, Group, group_runs, noises
-from noisylabels.scoring import RULES, Spread, definition
+from noisylabels.reports.groups import MARK, WARNED, Group, group_runs, noises
+from noisylabels.scoring import RULES, Spread, definition, summarise
 from noisylabels.store.runs import RunRecord
 
 MEAN = "mean"
@@ -78,11 +78,14 @@ def result_table(
         f"Rule '{rule}': {RULES[rule][0].lower()}{RULES[rule][1:]}" if rule in RULES else "",
         *(definition(m) for m in metrics),
         "Mean ± standard deviation (n - 1) over seeds.",
-        f"{MARK} Weights selected by their score on the test cases: no honest estimate."
-        if any(row.group.name.endswith(MARK) for row in rows)
-        else "",
+        WARNED if any(row.group.name.endswith(MARK) for row in rows) else "",
     )
     return Table(tuple(metrics), names, tuple(rows), tuple(note for note in notes if note))
+
+
+def known_metrics(runs: Iterable[RunRecord], rule: str = "present") -> list[str]:
+    """The metrics that evaluated runs have by a rule."""
+    return list(dict.fromkeys(metric for run in runs for metric in summarise(run.scores, rule).mean))
 
 
 def metric_title(metric: str) -> str:

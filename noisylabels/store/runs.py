@@ -31,6 +31,7 @@ class RunRecord:
         log: the lines of ``log.jsonl``, epochs ascending; empty if nothing was logged yet.
         scores: ``scores.csv``; empty if the run was not evaluated.
         predictions: label file of every predicted case, by id.
+        row: what a table calls it; "" for the method and what sets it apart.
     """
 
     path: Path
@@ -38,6 +39,7 @@ class RunRecord:
     log: Sequence[Mapping[str, Any]] = ()
     scores: Sequence[CaseScore] = ()
     predictions: Mapping[str, Path]
+    row: str = ""
 
     @classmethod
     def open(cls, path: Path | str) -> "RunRecord":

@@ -184,7 +184,7 @@ def test_targets_that_do_not_fit(noisylabels, world):
     [
         ("Reader 'a b' cannot be a folder name", ["--as-reader", "a b"]),
         ("Reader '../a' cannot be a folder name", ["--as-reader", "../a"]),
-        ("1 runs need 1 names of readers, and --as-reader has 2", ["--as-reader", "a,b"]),
+        ("1 run needs 1 name for readers, and --as-reader has 2", ["--as-reader", "a,b"]),
         ("ask for --as-reader too", ["--scores"]),
         ("phantoms is already there", ["--as-reader", "--out", "phantoms"]),
         ("no part of a split 'training'", ["--part", "training"]),

@@ -1,6 +1,7 @@
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -15,7 +16,9 @@ from noisylabels.metrics.noise import PooledNoise
 from noisylabels.recipe import OneOf, Option, Recipe, Selection, Step, Target
 from noisylabels.reports import html_noise
 from noisylabels.reports.figures import Line, histogram, line_chart, ticks
+from noisylabels.reports.groups import WARNED, group_runs
 from noisylabels.reports.html import write_report
+from noisylabels.reports.html_pieces import styles
 from noisylabels.reports.pictures import difference_picture, image_picture, outline_picture, slice_to_show
 from noisylabels.store.dataset import write_dataset
 from noisylabels.store.index import DatasetInfo
@@ -146,6 +149,32 @@ def test_the_numbers_on_the_page_are_the_measured_ones(noisy, runs, tmp_path):
     noise = PooledNoise.from_dict(noisy.measured)
     assert f"{100 * noise.wrong_share:.1f} %" in text
     assert f">{noise.transition[0][1]:.3f}</td>" in text
+
+
+def test_a_page_explains_the_mark_of_a_row(noisy, runs, tmp_path):
+    chosen = replace(runs[2], info={**runs[2].info, "select": "best-test"})
+    text = checked(write_report(tmp_path / "report.html", noisy, [runs[0], chosen]))
+    assert WARNED in text
+    assert "†" not in checked(write_report(tmp_path / "report.html", noisy, runs))
+
+
+def test_every_method_has_a_style_of_its_own_that_the_sheet_knows(noisy, runs, tmp_path):
+    names = [f"m{i:02}" for i in range(10)]
+    more = [replace(runs[2], info={**runs[2].info, "method": name}) for name in names]
+    found = list(styles(group_runs([*runs, *more])).values())
+    assert len(set(found)) == len(found) == 13
+    sheet = (Path(html_noise.__file__).parent / "report.css").read_text(encoding="utf-8")
+    colours = {}
+    for kind in {style.split()[0] for style in found}:
+        name = re.search(rf"\.{kind} {{ stroke: var\(--(\w+)\); fill: var\(--\1\); }}", sheet)[1]
+        colours[kind] = tuple(re.findall(rf"--{name}: (#\w+);", sheet))
+    assert {len(pair) for pair in colours.values()} == {2}  # light and dark
+    assert len(set(colours.values())) == len(colours) == 8
+    text = checked(write_report(tmp_path / "report.html", noisy, [*runs, *more]))
+    for pattern in ('<polyline class="line s1 again"', '<line class="s1 again"'):
+        assert pattern in text
+    for rule in (".chart .again.line", ".legend line.again", ".legend line.upper"):
+        assert re.search(rf"{re.escape(rule)}[^{{]*{{ stroke-dasharray", sheet)
 
 
 def test_equal_input_gives_an_equal_page(noisy, runs, tmp_path):

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from noisylabels.errors import UsageError
 from noisylabels.reports.cases import best_and_worst, case_means, spread_out
 from noisylabels.reports.groups import group_runs, share_of_gap
-from noisylabels.reports.tables import result_table, to_latex, to_markdown, to_text
+from noisylabels.reports.tables import known_metrics, result_table, to_latex, to_markdown, to_text
 from noisylabels.scoring import CaseScore
 from noisylabels.store.runs import RunRecord
 
@@ -65,9 +66,87 @@ def test_runs_with_other_parameters_are_another_row_named_by_the_difference():
     ] == "jcas (net vnet)"
 
 
-def test_the_share_of_the_gap_goes_by_means_over_seeds():
-    groups = group_runs(RUNS)
+SETTINGS = {
+    "loss": ("", "gce"),
+    "loss_params": ({}, {"q": 0.5}),
+    "net_params": ({}, {"width": 12}),
+    "params": ({}, {"weight_decay": 0.0}),
+    "batch_size": (4, 2),
+    "accumulate": (1, 2),
+    "schedule": ("cosine", "poly"),
+    "augment": (["flip"], []),
+    "trusted": ("", "8"),
+    "clip_norm": (None, 1.0),
+    "sync_batchnorm": (False, True),
+    "select": ("last", "best-val"),
+    "environment": ({"precision": "fp32", "processes": 1}, {"precision": "bf16", "processes": 1}),
+    "sees": ({"shape": [64, 64]}, {"shape": [128, 128]}),
+    "encoder_source": ({"net": "random"}, {"net": "resnet34 0123456789ab"}),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_runs_that_differ_in_more_than_the_seed_never_share_a_row(name):
+    one, other = (run(seed=i, **{name: value}) for i, value in enumerate(SETTINGS[name]))
+    assert [len(g.runs) for g in group_runs([one, other])] == [1, 1]
+    again = run(seed=1, **{name: SETTINGS[name][0]})
+    assert [len(g.runs) for g in group_runs([one, again])] == [2]
+
+
+def test_a_row_says_only_what_sets_it_apart_as_its_flags_do():
+    shared = {"net_params": {"width": 12}, "batch_size": 4, "workers": 2}
+    runs = [run(**shared), run(**shared, seed=1), run(**shared, loss="gce", loss_params={"q": 0.5})]
+    assert [g.name for g in group_runs(runs)] == ["baseline (loss ce)", "baseline (loss-q 0.5, loss gce)"]
+    runs = [
+        run("jcas", augment=a, params={"weight_decay": d}) for a, d in (([], 0.1), (["flip", "shift"], 0.0))
+    ]
+    assert [g.name for g in group_runs(runs)] == [
+        "jcas (weight-decay 0.0, augment flip,shift)", "jcas (weight-decay 0.1, augment none)",
+    ]  # fmt: skip
+
+
+def test_what_changes_only_speed_or_what_is_written_down_sets_nothing_apart():
+    neutral = {"workers": 0, "cache": "none", "track_train": True, "validate_every": 1, "compile": "eager"}
+    assert len(group_runs([run(), run(seed=1, **neutral), run(seed=2, loss="ce")])) == 1
+    looked_at = [run("jcas", seed=i, select="best-val", validate_every=n) for i, n in enumerate((1, 5))]
+    assert len(group_runs(looked_at)) == 2
+
+
+def test_encoders_are_told_by_what_they_hold_and_not_by_where_it_lay():
+    runs = [run(seed=i, net_params={"encoder_weights": at}, encoder_source={"net": "resnet34 01"})
+            for i, at in enumerate(("a/resnet34.pth", "b/resnet34.pth"))]  # fmt: skip
+    assert len(group_runs(runs)) == 1
+
+
+def test_a_baseline_with_another_loss_is_a_method_beside_the_ordinary_one():
+    runs = [run(), run(loss="gce", dice=0.75), run("baseline", "clean", dice=1.0)]
+    groups = group_runs(runs)
+    assert [g.role for g in groups] == ["baseline", "method", "upper"]
     assert share_of_gap(groups[1], groups, "dice", "present") == pytest.approx(0.5)
+    assert group_runs(runs[1:])[0].role == "baseline"
+
+
+def test_a_row_that_has_a_name_is_called_by_it():
+    runs = [run("jcas", params={"parts": "affinity"}), run("jcas"), run("baseline", "clean")]
+    names = ("w/ Affinity", "JCAS", "Upper bound")
+    groups = group_runs(replace(one, row=name) for one, name in zip(runs, names, strict=True))
+    assert [g.title for g in groups] == [
+        "JCAS, noisy labels", "w/ Affinity, noisy labels", "upper bound, clean labels",
+    ]  # fmt: skip
+    chosen = replace(run("jcas", select="best-test"), row="JCAS")
+    assert group_runs([chosen])[0].name == "JCAS †"
+
+
+def test_the_share_of_the_gap_goes_by_means_over_the_seeds_that_all_three_have():
+    groups = group_runs(RUNS)
+    assert share_of_gap(groups[1], groups, "dice", "present") == pytest.approx((0.625 - 0.5) / (0.875 - 0.5))
+    more = group_runs([*RUNS, run(seed=1, dice=0.25), run("baseline", "clean", seed=1, dice=0.75)])
+    means = (0.625 + 0.75) / 2, (0.5 + 0.25) / 2, (0.875 + 0.75) / 2
+    assert share_of_gap(more[1], more, "dice", "present") == pytest.approx(
+        (means[0] - means[1]) / (means[2] - means[1])
+    )
+    other = group_runs([run("jcas", seed=1), *(one for one in RUNS if one.method == "baseline")])
+    assert share_of_gap(other[1], other, "dice", "present") is None
     assert share_of_gap(groups[0], groups, "dice", "present") is None
     assert share_of_gap(groups[1], groups[:2], "dice", "present") is None
 
@@ -131,6 +210,13 @@ def test_nothing_evaluated_gives_no_rows():
     assert to_markdown(result_table([])).startswith("| Method")
 
 
+def test_the_metrics_of_runs_are_known_by_rule():
+    scores = [one._replace(metric="jaccard") if one.metric == "dice" else one for one in scored(0.5)]
+    runs = [run(), replace(run(), scores=scores)]
+    assert known_metrics(runs) == ["dice", "hd95_px", "jaccard"]
+    assert known_metrics(runs, "pooled") == ["dice", "jaccard"]  # distances cannot be pooled
+
+
 def test_the_rule_must_exist():
     with pytest.raises(UsageError, match="pooled"):
         result_table(RUNS, rule="pool")
@@ -159,7 +245,7 @@ def test_spread_out_takes_the_ends_and_steps_between():
 def test_weights_that_were_selected_on_the_test_cases_are_marked():
     runs = [run(), run("jcas", select="last"), run("jcas", dice=0.7, select="best-test")]
     table = result_table(runs)
-    note = "† Weights selected by their score on the test cases: no honest estimate."
+    note = "† Weights selected by their score on the test cases: too good to be compared."
     assert {row.group.name for row in table.rows} == {
         "baseline", "jcas (select last)", "jcas (select best-test) †",
     }  # fmt: skip

@@ -8,7 +8,13 @@ whether they belong to the same class. *Differentiated affinity reasoning* (DAR)
 Paper:   Guo and Yuan, Joint Class-Affinity Loss Correction for Robust Medical Image Segmentation with Noisy Labels,
          MICCAI 2022.
 Code:    CityU-AIM-Group/JCAS (no licence; nothing is taken from it).
-Differs: from the released code, in the default variant "corrected"; ``--variant published`` restores 1 to 11:
+Differs: from the released code, in both variants: one network trains through both stages, each with the learning-rate
+         schedule to itself (the release: two runs, the second from the checkpoint that was best on the test images);
+         AdamW from random weights (the release: SGD from an unnamed checkpoint); the affinity heads have equally many
+         channels (the release: 128 and 256), on a grid that keeps the shape of the image (the release: 64x64 for
+         256x320). Losses are means, DAR acts on logits, its two directions are averaged, and the refined and the plain
+         prediction are both supervised and added up at prediction: as in the code, where the poster does not say.
+         Further in the default variant "corrected"; ``--variant published`` restores these:
          1. the reverse affinity of DAR is made from the affinity itself, as printed, not from its row-normalised
             form (which leaves nothing but the spatial mean);
          2. the T_A that follows from T_C is compared with the learned one in the same index order (the code compares
@@ -27,12 +33,6 @@ Differs: from the released code, in the default variant "corrected"; ``--variant
          10. the matrices start from predicted against given classes (and pairs) at the end of the warm-up, not from a
             fixed value that a short training does not leave;
          11. the label of a position is that of the pixel where its features are, not up to a grid step before it.
-         In both variants: one network trains through both stages, each with the learning-rate schedule to itself (the
-         release: two runs, the second from the checkpoint that was best on the test images); AdamW from random weights
-         (the release: SGD from an unnamed checkpoint); the affinity heads have equally many channels (the release: 128
-         and 256), on a grid that keeps the shape of the image (the release: 64x64 for 256x320). Losses are means, DAR
-         acts on logits, its two directions are averaged, and the refined and the plain prediction are both supervised
-         and added up at prediction: as in the code, where the poster does not say.
 """
 
 import math

@@ -135,8 +135,9 @@ def differentiated_reasoning(logits: Tensor, unit: Tensor, *, published: bool = 
 
     A is the affinity with rows that sum to 1: it moves a position towards its own class. A_re is one minus the
     affinity, rows again summing to 1: it moves a position away from the others. The released code makes A_re from the
-    already normalised A, which leaves nothing but the mean over all positions (``published``). A position that is
-    like all others has nothing to move away from: its A_re is uniform.
+    already normalised A, which leaves nothing but the mean over all positions (``published``; its clamp of the
+    affinity at 1e-10 is left out where a row has any feature). A position that is like all others has nothing to move
+    away from: its A_re is uniform.
 
     Args:
         logits: Q, (B, N, K).

@@ -1,0 +1,113 @@
+"""Print what the pages in docs/results need of a bench folder: the table in short, matrices, memorising, digests.
+
+python docs/results/collect_bench.py FOLDER   (after noisylabels bench ... --table)
+"""
+
+import csv
+import json
+import sys
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+Rows = list[dict[str, str]]
+
+
+def spread(values: Iterable[float]) -> str:
+    """Mean and standard deviation of several runs, one digit."""
+    values = list(values)
+    return f"{mean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
+
+
+def table(rows: Rows) -> None:
+    """Dice by class and mean, and the share of the gap."""
+    columns = list(dict.fromkeys(row["column"] for row in rows))
+    print(f"| Dice, % | {' | '.join(columns)} | gap | seeds |\n|---|{'--:|' * (len(columns) + 2)}")
+    noise = ""
+    for key in dict.fromkeys((row["noise"], row["row"]) for row in rows):
+        if key[0] != noise:
+            noise = key[0]
+            print(f"| **{noise}** |{' |' * (len(columns) + 2)}")
+        own = [row for row in rows if (row["noise"], row["row"]) == key and row["metric"] == "dice"]
+        cells = []
+        for row in own:
+            value = f"{float(row['mean']):.1f}" + (f" ± {float(row['sd']):.1f}" if row["sd"] else "")
+            cells.append(f"**{value}**" if row["rank"] == "1" else value)
+        gap = f"{100 * float(own[0]['gap_closed']):.0f} %" if own[0]["gap_closed"] else "–"
+        print(f"| {key[1]} | {' | '.join(cells)} | {gap} | {own[0]['seeds']} |")
+
+
+def lines(run: Path) -> list[dict[str, Any]]:
+    """The log of a run."""
+    return [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def runs_of(folder: Path, row: str, noise: str) -> list[Path]:
+    """The finished runs of a cell, by seed."""
+    return sorted(path.parent for path in folder.glob(f"runs/{row}-{noise}-*/scores.csv"))
+
+
+def matrices(folder: Path, noise: str, true: list[list[float]]) -> None:
+    """Every row of the learned matrices, mean over the seeds, beside the true one; and how far they lie apart."""
+    learned: dict[str, list[list[list[float]]]] = {}
+    for row in ("jcas", "calc", "volmin"):
+        found = [lines(run)[-1].get("t_class") for run in runs_of(folder, row, noise)]
+        learned |= {row: [matrix for matrix in found if matrix]} if any(found) else {}
+    if not learned:
+        return
+    print(f"\n{noise}\n\n| row | true | {' | '.join(learned)} |\n|---|---|{'---|' * len(learned)}")
+    for index, wanted in enumerate(true):
+        cells = [" ".join(f"{value:.2f}" for value in wanted)]
+        for seeds in learned.values():
+            entries = list(zip(*[matrix[index] for matrix in seeds], strict=True))
+            apart = max(max(entry) - min(entry) for entry in entries)
+            cells.append(" ".join(f"{mean(entry):.2f}" for entry in entries) + f" ({apart:.2f})")
+        print(f"| {index} | {' | '.join(cells)} |")
+
+
+def memorising(folder: Path, noises: Iterable[str], names: Iterable[str]) -> None:
+    """Mean Dice on clean validation cases at its best and at the end, and to the given labels of training cases."""
+    print("\n| noise | row | best epoch | val, best | val, last | given, first | given, last |")
+    print("|---|---|--:|--:|--:|--:|--:|")
+    for noise in noises:
+        for row in names:
+            seen = [[line for line in lines(run) if "val" in line] for run in runs_of(folder, row, noise)]
+            if not seen:
+                continue
+            best = [max(looks, key=lambda line: line["val"]["mean_dice"]) for looks in seen]
+            cells = [
+                "/".join(str(line["epoch"] + 1) for line in best),
+                spread(100 * line["val"]["mean_dice"] for line in best),
+                spread(100 * looks[-1]["val"]["mean_dice"] for looks in seen),
+                *(
+                    spread(100 * looks[at]["train_given"]["mean_dice"] for looks in seen)
+                    if all("train_given" in looks[at] for looks in seen)
+                    else "–"
+                    for at in (0, -1)
+                ),
+            ]
+            print(f"| {noise} | {row} | {' | '.join(cells)} |")
+
+
+def main() -> None:
+    """Print Markdown."""
+    folder = Path(sys.argv[1])
+    with (folder / "table.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    table(rows)
+    for recipe in sorted(folder.glob("data/*/recipe.toml")):
+        measured = tomllib.loads(recipe.read_text(encoding="utf-8"))["measured"]
+        matrices(folder, recipe.parent.name.rpartition("-")[0], measured["transition"])
+    memorising(folder, dict.fromkeys(row["noise"] for row in rows), dict.fromkeys(row["row"] for row in rows))
+    print()
+    for record in sorted(folder.glob("runs/baseline-*-0/run.json")):
+        info = json.loads(record.read_text(encoding="utf-8"))
+        print(
+            f"{record.parent.name}: {info['data_digest'][:12]}, clean {info['clean_digest'][:12]}, {info['commit']}"
+        )
+
+
+if __name__ == "__main__":
+    main()
