@@ -242,6 +242,8 @@ def chosen(cells: Sequence[Cell], only: Iterable[str] = (), shard: str = "") -> 
     """
     patterns = list(only)
     for pattern in patterns:
+        if pattern.count("/") > 2:
+            raise UsageError(f"Cells are described by ROW, ROW/NOISE or ROW/NOISE/SEED, not by '{pattern}'.")
         if not any(cell.matches(pattern) for cell in cells):
             names = {"/".join((c.row.key, c.noise_key, str(c.seed))) for c in cells}
             raise unknown("cell", pattern, names if "/" in pattern else {c.row.key for c in cells})
@@ -249,7 +251,8 @@ def chosen(cells: Sequence[Cell], only: Iterable[str] = (), shard: str = "") -> 
     if not shard:
         return kept
     first, _, count = shard.partition("/")
-    if not (first.isdigit() and count.isdigit() and 1 <= int(first) <= int(count)):
+    digits = first.isdecimal() and count.isdecimal()  # isdigit takes ², which is no number to int
+    if not digits or not 1 <= int(first) <= int(count):
         raise UsageError(f"A shard is written i/n with i from 1 to n, as in 2/8, not '{shard}'.")
     return kept[int(first) - 1 :: int(count)]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from noisylabels.errors import InvalidData
+from noisylabels.errors import InvalidData, UsageError
 from noisylabels_cli.extras import need
 from noisylabels_cli.say import columns, data, say
 
@@ -63,6 +63,7 @@ def command(
     out: Path | None,
     shard: str,
     only: Sequence[str],
+    only_table: bool,
     listed: bool,
     show: bool,
     **given: Any,
@@ -82,6 +83,9 @@ def command(
     need("train", "torch", "safetensors")
     found = load(suite or DEFAULT)
     found = found.with_source(source) if source else found
+    from noisylabels_cli.bench_check import check_commands, check_suite
+
+    check_suite(found)
     if weights:
         from noisylabels_plugins.cells import with_weights
 
@@ -89,23 +93,27 @@ def command(
     cells = {cell.name for cell in chosen(found.cells(), _split(only), shard)}
     from noisylabels_cli.bench_tasks import all_tasks, place_of, refuse_other_meaning
 
-    _check(found)
     where = place_of(found, out or Path(f"bench-{found.name}"), folder, given["device"])
+    if only_table and not where.out.is_dir():
+        raise InvalidData(
+            f"There is no folder {where.out} to make a table from; name that of a bench by --out."
+        )
     tasks = all_tasks(found, where)
+    check_commands(tasks)
     refuse_other_meaning(tasks, where)
     if given["dry_run"]:
         data(_plan(tasks, cells))
         return
     failed: list[Ended] = []
-    if not given["only_table"]:
+    if not only_table:
         failed = _run(_wanted(tasks, cells), where, given)
     _table(found, where)
     if failed:
-        cells_lost = sum(end.task.cell is not None for end in failed)
+        lost = _cells(sum(end.task.cell is not None for end in failed))
         first = next((end for end in failed if end.state == "failed"), failed[0])
         raise InvalidData(
-            f"{cells_lost} cell{'' if cells_lost == 1 else 's'} could not be finished: {first.task.name} failed first, "
-            f"see {first.log}; the others are complete, and the same command tries again."
+            f"{lost} could not be finished: {first.task.name} failed first, see {first.log}; "
+            "the same command tries again."
         )
 
 
@@ -118,20 +126,16 @@ def _list() -> str:
 
 
 def _split(only: Sequence[str]) -> list[str]:
-    return [pattern.strip() for text in only for pattern in text.split(",") if pattern.strip()]
+    patterns = [[one.strip() for one in text.split(",") if one.strip()] for text in only]
+    if not all(patterns):
+        raise UsageError(
+            "--only names no cell; leave it out for all, or say which, as in --only 'jcas,*/ellipse/0'."
+        )
+    return [one for several in patterns for one in several]
 
 
-def _check(suite: "Suite") -> None:
-    """Refuse, before anything runs, settings that training would refuse."""
-    from noisylabels.suite import merged
-    from noisylabels_plugins.cells import check_settings
-
-    for cell in {(c.row.key, c.noise_key): c for c in suite.cells()}.values():
-        check_settings(cell.row.method, suite.settings_of(cell), f"row {cell.row.key}")
-    for noise in suite.noises:
-        if noise.source:
-            settings = merged(suite.settings, noise.source.settings)
-            check_settings(noise.source.method, settings, f"the source of noise {noise.key}")
+def _cells(count: int) -> str:
+    return f"{count} cell{'' if count == 1 else 's'}"
 
 
 def _wanted(tasks: Sequence["Task"], cells: set[str]) -> list["Task"]:
@@ -167,7 +171,7 @@ def _run(tasks: Sequence["Task"], place: "Place", given: Mapping[str, Any]) -> l
     shown = Progress(sum(task.cell is not None for task in tasks), jobs)
     runner = Runner(place.work, jobs, child_environment(threads), shown.ended, shown.running)
     if tasks:
-        say(f"{shown.total} cells to run, {jobs} at a time, into {place.out}.")
+        say(f"{_cells(shown.total)} to run, {jobs} at a time, into {place.out}.")
     try:
         ended = runner.run(tasks)
     except KeyboardInterrupt:
@@ -175,7 +179,7 @@ def _run(tasks: Sequence["Task"], place: "Place", given: Mapping[str, Any]) -> l
         raise
     busy = [end.task.name for end in ended if end.state == "busy"]
     if busy:
-        say(f"{len(busy)} cells are being run by other processes, {busy[0]} for one.")
+        say(f"Other processes are at {_cells(len(busy))}, {busy[0]} for one.")
     if ended:
         say(f"The largest cell took {largest_child_gib():.1f} GiB of memory.")
     return [end for end in ended if end.state in ("failed", "left out")]

@@ -34,20 +34,28 @@ class Ended:
         state: done; failed; busy (another process is at it); left out (what it needs could not be made).
         seconds: how long it took.
         log: what was said.
+        code: exit code of its process; below 0 the signal that killed it.
+        start: where in the log, in bytes, this try begins.
     """
 
     task: Task
     state: State
     seconds: float
     log: Path
+    code: int = 0
+    start: int = 0
 
     @property
     def reason(self) -> str:
         """The last sentence of a failure, without its full stop."""
+        if self.code < 0:
+            why = ", perhaps for lack of memory" if self.code == -signal.SIGKILL else ""
+            return f"it was killed by signal {-self.code}{why}"
         try:
-            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+            text = self.log.read_bytes()[self.start :].decode(errors="replace")
         except OSError:
-            lines = []
+            text = ""
+        lines = [line for line in text.splitlines() if line.strip() and not line.startswith("$ ")]
         said = [line.removeprefix("noisylabels: ") for line in lines if line.startswith("noisylabels: ")]
         return (said or lines or ["it said nothing"])[-1].strip().rstrip(".")
 
@@ -57,6 +65,7 @@ class _Child:
     task: Task
     process: "subprocess.Popen[bytes]"
     began: float
+    log_start: int
 
 
 @dataclass
@@ -139,11 +148,12 @@ class Runner:
         record = self.work(task.name) / "task.json"
         write_text(record, _json(task))
         with self._log(task).open("ab") as log:
+            log_start = log.seek(0, os.SEEK_END)
             process = subprocess.Popen(
                 [sys.executable, "-m", "noisylabels_cli.bench_child", str(record), str(os.getpid())],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=dict(self.env), start_new_session=True,
             )  # fmt: skip
-        return _Child(task, process, time.monotonic())
+        return _Child(task, process, time.monotonic(), log_start)
 
     def _collect(self) -> Iterator[Ended]:
         for child in list(self._children):
@@ -154,7 +164,8 @@ class Runner:
             self._children.remove(child)
             self._seen = self._seen or child.task.cell is not None
             state: State = "done" if code == 0 and child.task.done else "busy" if code == BUSY else "failed"
-            yield Ended(child.task, state, time.monotonic() - child.began, self._log(child.task))
+            seconds = time.monotonic() - child.began
+            yield Ended(child.task, state, seconds, self._log(child.task), code, child.log_start)
 
     def _room(self) -> bool:
         """Whether one more cell as large as the largest so far fits, when those that run have grown as large."""

@@ -88,7 +88,8 @@ def all_tasks(suite: Suite, place: Place) -> list[Task]:
     """Everything that a suite needs, data before the cells that are trained on them.
 
     Raises:
-        UsageError: a setting is not one of ``noisylabels train``; ``check_settings`` says so in better words.
+        UsageError: a setting is not one of ``noisylabels train``, which ``check_settings`` says in better words; or a
+            weight file is missing.
     """
     data = [_phantoms("data", place.clean, suite.phantom)] if place.data is None and suite.phantom else []
     found = {task.name: task for task in data}
@@ -114,12 +115,22 @@ def refuse_other_meaning(tasks: Sequence[Task], place: Place) -> None:
             before = json.loads(record.read_text(encoding="utf-8"))["meaning"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InvalidData(f"{record} is damaged; remove it and {task.begun}.") from error
-        differs = _difference(before, json.loads(json.dumps(task.meaning)))
+        differs = _difference(_by_content(before), json.loads(json.dumps(task.meaning)))
         if differs:
             raise Mismatch(
                 f"{task.begun} was made with other settings than the suite has now ({differs}); remove it to have "
                 "it made anew, or choose another --out."
             )
+
+
+def _by_content(before: Any) -> Any:
+    """A record that may name weight files by their path, as far as they are still there."""
+    from noisylabels_plugins.cells import by_content
+
+    try:
+        return by_content(before) if isinstance(before, Mapping) else before
+    except UsageError:
+        return before
 
 
 def _phantoms(name: str, out: Path, options: Mapping[str, Any] | None) -> Task:
@@ -167,8 +178,12 @@ def _source_steps(suite: Suite, noise: Noise, seed: int, place: Place) -> list[t
     where = ["--data", str(data), "--seed", str(seed), "--out", str(run), "--device", place.device]
     steps.append((["train", source.method, *flags, *where], run / "model.safetensors"))
     predict = ["predict", str(run), "--data", str(place.clean), "--as-reader", "--out", str(readers)]
-    more = [f"--{key.replace('_', '-')}={value}" for key, value in source.predict.items()]
-    return [*steps, ([*predict, *more, "--device", place.device], readers)]
+    return [*steps, ([*predict, *_predict_flags(source.predict), "--device", place.device], readers)]
+
+
+def _predict_flags(values: Mapping[str, Any]) -> list[str]:
+    flags = {f"--{key.replace('_', '-')}": value for key, value in values.items() if value is not False}
+    return [flag if value is True else f"{flag}={value}" for flag, value in flags.items()]
 
 
 def _made(noisy: Path) -> Path:
@@ -177,6 +192,8 @@ def _made(noisy: Path) -> Path:
 
 
 def _noise_meaning(suite: Suite, noise: Noise, seed: int, place: Place) -> dict[str, Any]:
+    from noisylabels_plugins.cells import by_content
+
     meaning: dict[str, Any] = {"data": place.digest or suite.phantom, "seed": seed}
     meaning["recipe"] = noise.recipe.digest
     if noise.source:
@@ -184,7 +201,7 @@ def _noise_meaning(suite: Suite, noise: Noise, seed: int, place: Place) -> dict[
         meaning["source"] = {
             **{k: v for k, v in asdict(source).items() if k != "data"},
             "data": _digest(source.data) if source.data else "",
-            "settings": decisive(merged(suite.settings, source.settings)),
+            "settings": by_content(decisive(merged(suite.settings, source.settings)), source.method),
         }
     return meaning
 
@@ -197,7 +214,7 @@ def _digest(folder: Path) -> str:
 
 
 def _cell_task(suite: Suite, cell: Cell, place: Place) -> Task:
-    from noisylabels_plugins.cells import train_flags
+    from noisylabels_plugins.cells import by_content, train_flags
 
     settings, run = suite.settings_of(cell), place.run(cell)
     data = place.noisy(cell.noise, cell.seed) if cell.noise else place.clean
@@ -218,7 +235,9 @@ def _cell_task(suite: Suite, cell: Cell, place: Place) -> Task:
         product=run / "scores.csv",
         begun=run,
         steps=steps,
-        meaning={"method": cell.row.method, "seed": cell.seed, **decisive(settings), "labels": noise},
+        meaning=by_content(
+            {"method": cell.row.method, "seed": cell.seed, **decisive(settings), "labels": noise}
+        ),
         needs=() if cell.noise is None and place.data else (needs,),
         cell=cell,
     )
@@ -243,7 +262,7 @@ def place_of(suite: Suite, out: Path, given: Path | None, device: str) -> Place:
     """Where a suite is run; the user's dataset, if it needs one, is opened.
 
     Raises:
-        UsageError: the suite needs a dataset and none was named.
+        UsageError: the suite needs a dataset and none was named, or it has nothing to score.
         InvalidData: the dataset is missing or damaged.
     """
     from noisylabels.store.dataset import Dataset
@@ -256,4 +275,6 @@ def place_of(suite: Suite, out: Path, given: Path | None, device: str) -> Place:
     dataset = Dataset.open(data)
     if dataset.noisy:
         raise UsageError(f"{data} is noisy; a suite makes its noise itself, so name {dataset.clean.path}.")
+    if not dataset.ids("test"):
+        raise UsageError(f"The split of {data} has no test case to score; make a split that has some.")
     return Place(out, data, dataset.digest, device)

@@ -1,6 +1,7 @@
 """Suites: those that come along, and those of a file; a TOML text becomes a :class:`noisylabels.suite.Suite`."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
@@ -10,11 +11,12 @@ from typing import Any
 from noisylabels import toml
 from noisylabels.catalogue import MODES
 from noisylabels.errors import UsageError, unknown
+from noisylabels.params import parameters
 from noisylabels.presets import load as preset
 from noisylabels.presets import with_version
 from noisylabels.recipe import Recipe
-from noisylabels.steps import refuse_unknown
-from noisylabels.suite import CLEAN, Noise, Paper, Row, Source, Suite, read_toml
+from noisylabels.steps import Step, every_step, refuse_unknown
+from noisylabels.suite import CLEAN, DICTS, Noise, Paper, Row, Source, Suite, read_toml
 
 DEFAULT = "jcas-phantoms"
 """The suite that is meant when none is named: it needs no data."""
@@ -82,7 +84,7 @@ def read(table: Mapping[str, Any], path: Path) -> Suite:
             about=" ".join(str(table.get("about", "")).split()),
             data=path.parent / table["data"] if "data" in table else None,
             phantom=dict(table["phantom"]) if "phantom" in table else None,
-            settings=dict(table.get("training", {})),
+            settings=_settings(table.get("training", {}), "the training"),
             rows=rows,
             noises=_distinct("noise", [_noise(noise, path.parent) for noise in table["noises"]]),
             seeds=tuple(_whole(seed, "seeds") for seed in table["seeds"]),
@@ -107,6 +109,10 @@ def _check(suite: Suite) -> None:
         raise unknown("row for the baseline:", suite.baseline, noisy)
     if any(noise.key == CLEAN for noise in suite.noises):
         raise UsageError(f"No noise can be called {CLEAN}: that is the upper bound's.")
+    folders = Counter(cell.name for cell in suite.cells())
+    twice = next((name for name, count in folders.items() if count > 1), None)
+    if twice is not None:
+        raise UsageError(f"Two cells would share the folder {twice}; give a row or a noise another key.")
     for noise, row, _ in suite.paper.figures if suite.paper else ():
         if noise != CLEAN and noise not in [n.key for n in suite.noises]:
             raise unknown("noise of the paper:", noise, [CLEAN, *(n.key for n in suite.noises)])
@@ -121,7 +127,16 @@ def _row(table: Mapping[str, Any]) -> Row:
         raise unknown("kind of labels:", str(labels), ("noisy", "clean"))
     name = str(settings.pop("name", method))
     key = _key(settings.pop("key", None), name)
+    settings = _settings(settings, f"row {key}")
     return Row(key=key, name=name, method=method, clean=labels == "clean", settings=settings)
+
+
+def _settings(table: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Settings of a training; those that are joined with others must be tables."""
+    for name in DICTS:
+        if not isinstance(table.get(name, {}), Mapping):
+            raise UsageError(f"In {what}: {name} is a table, as in {{ name = value }}, not {table[name]!r}.")
+    return dict(table)
 
 
 def _noise(table: Mapping[str, Any], folder: Path) -> Noise:
@@ -132,6 +147,8 @@ def _noise(table: Mapping[str, Any], folder: Path) -> Noise:
         raise UsageError(f"The noise {name} needs one of mode, preset and recipe.")
     follows = seed == "run"
     recipe = replace(_recipe(table), seed=0 if follows else _whole(seed, "seed"))
+    for step in every_step(recipe.steps):
+        _check_step(step, name)
     source = _source(table["source"], folder) if "source" in table else None
     if source is None and any(getattr(step, "mode", "") == "pseudo-label" for step in recipe.steps):
         raise UsageError(
@@ -143,8 +160,24 @@ def _noise(table: Mapping[str, Any], folder: Path) -> Noise:
         recipe=recipe,
         follows=follows,
         source=source,
-        settings=dict(table.get("training", {})),
+        settings=_settings(table.get("training", {}), f"noise {name}"),
     )
+
+
+def _check_step(step: Step, noise: str) -> None:
+    """Refuse what corrupting would refuse; a name among whole numbers is a class, which only the data know."""
+    module = MODES.load(step.mode)
+    whole = {parameter.name: parameter.scalar is int for parameter in parameters(module.Params)}
+    try:
+        refuse_unknown(f"parameter of mode '{step.mode}':", step.params, tuple(whole))
+        if not any(whole[name] and _has_text(value) for name, value in step.params.items()):
+            step.params_for(module)
+    except UsageError as error:
+        raise UsageError(f"In noise {noise}: {error}") from error
+
+
+def _has_text(value: Any) -> bool:
+    return any(isinstance(item, str) for item in (value if isinstance(value, list) else [value]))
 
 
 def _recipe(table: Mapping[str, Any]) -> Recipe:
@@ -171,7 +204,7 @@ def _source(table: Mapping[str, Any], folder: Path) -> Source:
         cases=_whole(ways["cases"], "cases") if "cases" in ways else None,
         method=str(settings.pop("method", "baseline")),
         predict=dict(settings.pop("predict", {})),
-        settings=settings,
+        settings=_settings(settings, "the source"),
     )
 
 

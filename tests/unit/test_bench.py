@@ -185,6 +185,20 @@ def test_a_signal_stops_a_grid_and_its_children(tmp_path):
         (["--data", "nowhere"], SUITE, 3, "does not exist"),
         (["--source", "nowhere"], SUITE, 2, "leave out --source"),
         (["--only", "jcass"], SUITE, 2, "did you mean 'jcas'"),
+        (["--only", ""], SUITE, 2, "--only names no cell"),
+        (["--only", "jcas", "--only", " , "], SUITE, 2, "--only names no cell"),
+        (["--shard", "²/3"], SUITE, 2, "i from 1 to n"),
+        (["--table"], SUITE, 3, "There is no folder"),
+        ([], SUITE.replace("epochs = 30", "net = 3"), 2, "net takes a text, not 3"),
+        (
+            [],
+            SUITE.replace("net_params = { width = 4, depth = 2 }", "net_params = 3"),
+            2,
+            "net_params is a table",
+        ),
+        ([], SUITE.replace("cases = 9", "case = 9"), 2, "In data: No such option"),
+        ([], SUITE.replace("epochs = 30", 'schedule = "cosin"'), 2, "did you mean 'cosine'"),
+        (["--weights", "."], SUITE.replace("epochs = 30", "net = 3"), 2, "net takes a text, not 3"),
         (["--shard", "3/2"], SUITE, 2, "i from 1 to n"),
         (["--device", "cuda:77"], SUITE, 2, "no device"),
         ([], "title =", 2, "not TOML"),
@@ -205,6 +219,13 @@ def test_a_noisy_dataset_is_no_start(tmp_path, capsys):
     noisy_dataset(clean, Recipe(0, (Step.of("erode", module, module.Params()),)), tmp_path / "noisy")
     assert bench(tmp_path, "--data", tmp_path / "noisy") == 2
     assert "a suite makes its noise itself" in capsys.readouterr().err
+
+
+def test_data_without_a_test_case_are_refused_at_once(tmp_path, capsys):
+    few_cases(small_dataset(tmp_path / "clean", count=12), 3, 0, tmp_path / "few")
+    assert bench(tmp_path, "--data", tmp_path / "few") == 2
+    assert "has no test case to score" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_suites_that_come_along_are_listed_and_shown(capsys):
@@ -258,4 +279,5 @@ def test_pseudo_labels_come_from_a_model_of_a_few_cases_whatever_fails_beside(tm
     assert "baseline-wrong-0 was left out" in said.err
     last = said.err.splitlines()[-1]
     assert last.startswith("noisylabels: 1 cell could not be finished: data.wrong-0 failed first, see ")
+    assert last.endswith("; the same command tries again.")
     assert "1 of 4 cells are finished" in said.out

@@ -4,18 +4,22 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from processes import alive, environment, until
 
+from noisylabels.errors import UsageError
 from noisylabels.store.locks import Lock, holder
 from noisylabels.suites import load
 from noisylabels_cli import bench_runner
+from noisylabels_cli.bench import _run
+from noisylabels_cli.bench_check import check_commands, check_suite
 from noisylabels_cli.bench_child import BUSY, main, open_steps
 from noisylabels_cli.bench_progress import Progress, duration
 from noisylabels_cli.bench_runner import Ended, Runner, available_kib, child_environment
-from noisylabels_cli.bench_tasks import Task
+from noisylabels_cli.bench_tasks import Place, Task, all_tasks
 
 
 def phantoms(folder, name, cell=None, cases=9):
@@ -184,3 +188,77 @@ def test_on_a_terminal_a_line_tells_what_runs(tmp_path, capsys, monkeypatch):
     shown.looked = 0.0
     shown.running([task])
     assert capsys.readouterr().err.endswith("now scores.csv (epoch 5 done)")
+
+
+def test_the_reason_is_that_of_the_last_try(tmp_path, runner):
+    bad = phantoms(tmp_path, "one", cases=2)  # too few
+    log = tmp_path / "work" / "one" / "log.txt"
+    log.parent.mkdir(parents=True)
+    log.write_text("noisylabels: The disk is full.\n")
+    assert "too few" in runner[0].run([bad])[0].reason
+    assert log.read_text().startswith("noisylabels: The disk is full.\n$ noisylabels phantom")
+    start = log.stat().st_size
+    with log.open("a") as more:
+        more.write("$ noisylabels train jcas\n")
+    assert Ended(bad, "failed", 1.0, log, 1, start).reason == "it said nothing"
+
+
+def test_a_killed_task_says_so(tmp_path, runner):
+    made, _ = runner
+    start_one = made._spawn
+
+    def killed(task):
+        child = start_one(task)
+        child.process.kill()
+        return child
+
+    made._spawn = killed
+    ends = made.run([phantoms(tmp_path, "one")])
+    assert ends[0].reason == "it was killed by signal 9, perhaps for lack of memory"
+    assert Ended(ends[0].task, "failed", 1.0, ends[0].log, -11).reason == "it was killed by signal 11"
+
+
+def test_one_cell_is_one_cell(tmp_path, capsys):
+    place = Place(tmp_path, None, "", "cpu")
+    given = {"device": "cpu", "jobs": 1, "threads": 1}
+    cell = load("jcas-phantoms").cells()[0]
+    there = [phantoms(tmp_path, name, cell) for name in ("one", "two")]
+    for task in there:
+        task.product.mkdir()
+    _run(there[:1], place, given)
+    _run(there, place, given)
+    said = capsys.readouterr().err
+    assert "1 cell to run" in said
+    assert "2 cells to run" in said
+
+
+@pytest.mark.parametrize("name", ["adpat", "out", "part"])
+def test_a_suite_says_only_what_of_the_prediction_is_its_business(name):
+    suite = load("jcas-jsrt")
+    pseudo = next(noise for noise in suite.noises if noise.source)
+    source = replace(pseudo.source, predict={name: "x"})
+    with pytest.raises(UsageError, match=r"flag of predict for noise pseudo"):
+        check_suite(replace(suite, noises=(replace(pseudo, source=source),)))
+
+
+@pytest.mark.parametrize(
+    ("predict", "flags"),
+    [
+        ({"scores": True}, ["--scores"]),
+        ({"scores": False, "adapt": "batchnorm"}, ["--adapt=batchnorm"]),
+        ({"adapt": "batchnrom"}, None),
+    ],
+)
+def test_values_of_the_prediction_are_looked_at_before(tmp_path, predict, flags):
+    suite = load("jcas-jsrt")
+    pseudo = next(noise for noise in suite.noises if noise.source)
+    source = replace(pseudo.source, predict=predict)
+    suite = replace(suite, noises=(replace(pseudo, source=source),))
+    tasks = all_tasks(suite, Place(tmp_path, tmp_path / "clean", "digest", "cpu"))
+    if flags is None:
+        with pytest.raises(UsageError, match=r"In data\.pseudo-0: .*adapt"):
+            check_commands(tasks)
+        return
+    check_commands(tasks)
+    args = next(args for task in tasks for args, _ in task.steps if args[0] == "predict")
+    assert args[args.index("--out") + 2 : args.index("--device")] == flags

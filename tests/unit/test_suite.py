@@ -117,6 +117,8 @@ def test_patterns_choose_by_row_noise_and_seed():
         ("", "0/2", "i from 1 to n"),
         ("", "3/2", "i from 1 to n"),
         ("", "half", "i from 1 to n"),
+        ("", "²/3", "i from 1 to n"),
+        ("baseline/ellipse/0/9", "", "ROW/NOISE/SEED"),
     ],
 )
 def test_what_chooses_nothing_is_refused(pattern, shard, finding):
@@ -137,6 +139,25 @@ def test_what_chooses_nothing_is_refused(pattern, shard, finding):
         ('mode = "ellipse"', 'mode = "ellipse"\nsed = 1', "did you mean 'seed'"),
         ('name = "Ellipse"', 'name = "Flips"', "two entries of the noises have the key flips"),
         ('name = "Ellipse"', 'name = "Clean"', "upper bound's"),
+        (
+            'mode = "ellipse"',
+            'mode = "symmetric"\nparams = { rat = 1 }',
+            "in noise Ellipse: .*did you mean 'rate'",
+        ),
+        ('mode = "ellipse"', 'mode = "symmetric"\nparams = { rate = 3 }', "in noise Ellipse: .*rate"),
+        (
+            'mode = "ellipse"',
+            'recipe = { steps = [{ one_of = [{ weight = 1, mode = "none" }, { weight = 1, mode = "dilate", '
+            "params = { radius = 3 } }] }] }",
+            "did you mean 'radius_px'",
+        ),
+        ("params = { lr = 0.01 }", "params = 0.01", "in the training: params is a table"),
+        ('params = { parts = "dar" }', 'net_params = "dar"', "in row jcas-w-dar: net_params is a table"),
+        (
+            'mode = "ellipse"',
+            'mode = "ellipse"\ntraining = { params = [1] }',
+            "in noise Ellipse: params is a table",
+        ),
         ('labels = "clean"', 'labels = "clear"', "did you mean 'clean'"),
         ("seeds = [0, 1, 2]", "seeds = []", "at least one"),
         ("seeds = [0, 1, 2]", "seeds = [0, 0]", "twice"),
@@ -158,6 +179,20 @@ def test_a_bad_suite_is_refused_in_a_sentence(tmp_path, old, new, finding):
         load(str(file))
     assert "\n" not in str(caught.value)
     assert "mine" in str(caught.value)
+
+
+def test_two_cells_never_share_a_folder():
+    text = TEXT.replace('name = "Baseline"', 'name = "JCAS"')
+    with pytest.raises(
+        UsageError, match="share the folder jcas-w-dar-flips-0; give a row or a noise another key"
+    ):
+        suite(text.replace('name = "Ellipse"', 'name = "w/ DAR flips"'))
+    assert suite(text.replace('name = "Ellipse"', 'name = "w/ flips"'))
+
+
+def test_a_class_may_be_named_where_the_data_are_not_known_yet():
+    noise = {"name": "Flips", "mode": "symmetric", "params": {"classes": ["heart"], "rate": 0.4}}
+    assert suite(noises=[noise]).noises[0].recipe.steps[0].params["classes"] == ["heart"]
 
 
 PAPER = {"source": "somebody", "columns": ["shaft", "mean"], "test_selected": True}
@@ -270,7 +305,18 @@ def test_flags_say_what_the_settings_say():
         ("jcass", {}, "did you mean 'jcas'"),
         ("jcas", {"epoch": 3}, "did you mean 'epochs'"),
         ("jcas", {"epochs": 0}, "at least 1"),
-        ("jcas", {"epochs": "many"}, "wrong kind"),
+        ("jcas", {"epochs": "1"}, "epochs takes a whole number, not '1'"),
+        ("jcas", {"batch_size": 4.5}, "batch_size takes a whole number"),
+        ("jcas", {"validate_every": True}, "validate_every takes a whole number"),
+        ("jcas", {"clip_norm": "1"}, "clip_norm takes a number"),
+        ("jcas", {"track_train": "yes"}, "track_train takes true or false"),
+        ("jcas", {"augment": "flip"}, "augment is a list of texts"),
+        ("jcas", {"augment": [3]}, "augment takes a list of texts"),
+        ("jcas", {"net": 3}, "net takes a text, not 3"),
+        ("jcas", {"select": "bst-val"}, "select: 'bst-val'; did you mean 'best-val'"),
+        ("jcas", {"schedule": "cosin"}, "did you mean 'cosine'"),
+        ("lwanet", {"net": "lwanet", "batch_size": 1}, "needs 2 cases in a batch, and batch_size is 1"),
+        ("mtcl", {}, "say which by trusted"),
         ("jcas", {"net": "unett"}, "did you mean 'unet'"),
         ("jcas", {"net_params": {"widht": 4}}, "did you mean 'width'"),
         ("jcas", {"params": {"part": "dar"}}, "did you mean 'parts'"),
@@ -284,6 +330,13 @@ def test_settings_that_training_would_refuse_are_refused_before(method, settings
     with pytest.raises(UsageError, match=finding) as caught:
         check_settings(method, settings, "row one")
     assert "row one" in str(caught.value)
+
+
+def test_settings_that_training_takes_are_let_through():
+    check_settings("mtcl", {"trusted": 12, "clip_norm": 1, "augment": ["flip"], "cache": "none"}, "row one")
+    check_settings("forward", {}, "row one")
+    with pytest.raises(UsageError, match="row one: method 'forward' needs the transition matrix"):
+        check_settings("forward", {}, "row one", clean=True)
 
 
 def test_the_file_of_a_suite_is_where_it_says():

@@ -74,7 +74,7 @@ def load_encoder(encoder: nn.Module, file: str | None) -> str:
     if not _read_files.get():
         return path.name
     if path.is_dir():
-        path = _in_folder(path, encoder.name)
+        path = in_folder(path, encoder.name)
     tensors = _read(path)
     state, heads = encoder.state_dict(), (*_HEADS, *encoder.left_out)
     tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(heads)}
@@ -98,8 +98,12 @@ def load_encoder(encoder: nn.Module, file: str | None) -> str:
         return f"{path.name} sha256:{hashlib.file_digest(content, 'sha256').hexdigest()[:12]}"
 
 
-def _in_folder(folder: Path, name: str) -> Path:
-    """The one file of a folder whose name starts with that of an encoder."""
+def in_folder(folder: Path, name: str) -> Path:
+    """The one file of a folder whose name starts with that of an encoder.
+
+    Raises:
+        UsageError: there is none, or there are several.
+    """
     found = [file for file in sorted(folder.iterdir()) if file.is_file() and file.name.startswith(name)]
     if len(found) != 1:
         which = f"{len(found)} files" if found else "no file"
