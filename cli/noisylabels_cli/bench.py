@@ -87,7 +87,7 @@ def command(
 
     check_suite(found)
     if weights:
-        from noisylabels_plugins.cells import with_weights
+        from noisylabels_plugins.cell_weights import with_weights
 
         found = with_weights(found, weights)
     cells = {cell.name for cell in chosen(found.cells(), _split(only), shard)}

@@ -125,7 +125,7 @@ def refuse_other_meaning(tasks: Sequence[Task], place: Place) -> None:
 
 def _by_content(before: Any) -> Any:
     """A record that may name weight files by their path, as far as they are still there."""
-    from noisylabels_plugins.cells import by_content
+    from noisylabels_plugins.cell_weights import by_content
 
     try:
         return by_content(before) if isinstance(before, Mapping) else before
@@ -192,7 +192,7 @@ def _made(noisy: Path) -> Path:
 
 
 def _noise_meaning(suite: Suite, noise: Noise, seed: int, place: Place) -> dict[str, Any]:
-    from noisylabels_plugins.cells import by_content
+    from noisylabels_plugins.cell_weights import by_content
 
     meaning: dict[str, Any] = {"data": place.digest or suite.phantom, "seed": seed}
     meaning["recipe"] = noise.recipe.digest
@@ -214,7 +214,8 @@ def _digest(folder: Path) -> str:
 
 
 def _cell_task(suite: Suite, cell: Cell, place: Place) -> Task:
-    from noisylabels_plugins.cells import by_content, train_flags
+    from noisylabels_plugins.cell_weights import by_content
+    from noisylabels_plugins.cells import train_flags
 
     settings, run = suite.settings_of(cell), place.run(cell)
     data = place.noisy(cell.noise, cell.seed) if cell.noise else place.clean

@@ -6,7 +6,7 @@ import pytest
 from noisylabels.errors import Mismatch, UsageError
 from noisylabels.suites import load
 from noisylabels_cli.bench_tasks import Place, all_tasks, refuse_other_meaning
-from noisylabels_plugins import cells
+from noisylabels_plugins import cell_weights
 
 
 def of_weights(folder, path):
@@ -14,7 +14,7 @@ def of_weights(folder, path):
     suite = load("jcas-endovis18")
     suite = replace(suite, rows=tuple(r for r in suite.rows if r.key in ("sr", "raunet")), seeds=(0,))
     place = Place(folder, folder / "clean", "digest", "cpu")
-    return place, all_tasks(cells.with_weights(suite, path), place)
+    return place, all_tasks(cell_weights.with_weights(suite, path), place)
 
 
 def test_weights_are_known_by_their_content(tmp_path):
@@ -47,15 +47,17 @@ def test_weights_are_known_by_their_content(tmp_path):
 
 def test_other_weights_at_the_same_path_are_noticed(tmp_path):
     (tmp_path / "resnet101.pth").write_text("one")
-    cells._digest.cache_clear()
-    before = cells.by_content(
+    cell_weights._digest.cache_clear()
+    before = cell_weights.by_content(
         {"method": "sr", "net": "deeplab", "net_params": {"encoder_weights": str(tmp_path)}}
     )
     (tmp_path / "resnet101.pth").write_text("two")
-    cells._digest.cache_clear()
-    after = cells.by_content(
+    cell_weights._digest.cache_clear()
+    after = cell_weights.by_content(
         {"method": "sr", "net": "deeplab", "net_params": {"encoder_weights": str(tmp_path)}}
     )
     assert before != after
     with pytest.raises(UsageError, match="cannot be read"):
-        cells.by_content({"method": "sr", "net_params": {"encoder_weights": str(tmp_path / "none.pth")}})
+        cell_weights.by_content(
+            {"method": "sr", "net_params": {"encoder_weights": str(tmp_path / "none.pth")}}
+        )

@@ -7,7 +7,8 @@ import pytest
 from noisylabels.errors import UsageError
 from noisylabels.suite import chosen, merged
 from noisylabels.suites import load, names, place, read
-from noisylabels_plugins.cells import check_settings, train_flags, with_weights
+from noisylabels_plugins.cell_weights import with_weights
+from noisylabels_plugins.cells import check_settings, train_flags
 
 TEXT = """
 title = "Two rows"
