@@ -75,3 +75,37 @@ def test_few_pixels_and_labels_that_agree_are_not_flagged(n):
     probs, _, _ = guesses(0, n=n)
     given = probs.argmax(1) if n else np.zeros(0, int)
     assert not probably_wrong(torch.from_numpy(probs), torch.from_numpy(given)).any()
+
+
+def rows(*groups):
+    """Probabilities and given labels from (how many, label, probabilities)."""
+    probs = [row for count, _, row in groups for _ in range(count)]
+    return torch.tensor(probs, dtype=torch.float64), torch.tensor(
+        [g for count, g, _ in groups for _ in range(count)]
+    )
+
+
+def test_equal_probabilities_are_as_large_as_their_mean():
+    """The mean of three times 0.1 comes out above 0.1."""
+    probs, given = rows(
+        (3, 0, (0.1, 0.5, 0.4)), (2, 1, (0.05, 0.8, 0.15)), (1, 2, (0.1, 0.6, 0.3)), (1, 2, (0.0, 0.1, 0.9))
+    )
+    assert confident_joint(probs, given)[2].tolist() == [1, 0, 1]
+
+
+def test_counts_that_are_whole_numbers_stay_whole():
+    """11 of 22 confident pixels, of 30 in all, are 15; 30 / 22 * 11 comes out below."""
+    probs, given = rows((11, 0, (0.1, 0.9)), (11, 0, (0.9, 0.1)), (8, 0, (0.45, 0.55)), (5, 1, (0.2, 0.8)))
+    assert confident_joint(probs, given)[0].tolist() == [15, 15]
+
+
+def test_a_single_pixel_is_flagged():
+    probs, given = rows((9, 0, (0.9, 0.1)), (1, 0, (0.05, 0.95)), (10, 1, (0.1, 0.9)))
+    assert probably_wrong(probs, given).nonzero()[:, 0].tolist() == [9]
+
+
+def test_a_label_that_is_the_most_probable_class_is_never_flagged():
+    """The last pixel of class 0 is confident of class 1 alone, and yet 0 is more probable."""
+    probs, given = rows((3, 0, (0.9, 0.05, 0.05)), (1, 0, (0.5, 0.45, 0.05)), (2, 1, (0.3, 0.4, 0.3)))
+    assert confident_joint(probs, given)[0].tolist() == [3, 1, 0]
+    assert not probably_wrong(probs, given).any()

@@ -253,3 +253,36 @@ def test_deterministic_is_for_the_time_of_a_training(spec, tmp_path, monkeypatch
 
 def test_the_toy_set_is_what_a_training_set_is_to_the_loop():
     assert ToySet(toy_batch()).steps_per_epoch(3) == 1
+
+
+def test_what_is_changed_in_place_is_put_back_too():
+    method = baseline.Method(baseline.Params(), toy_task(toy_batch()))
+    method.matrix, method.seen, method.by_case = torch.zeros(2), ["a"], {"a": 1}
+    before = Before(method)
+    before.keep()
+    method.matrix += 1
+    method.seen.append("b")
+    method.by_case["a"] = 2
+    before.put_back()
+    assert torch.equal(method.matrix, torch.zeros(2))
+    assert (method.seen, method.by_case) == (["a"], {"a": 1})
+
+
+def test_nothing_is_undone_once_an_optimiser_has_made_its_step():
+    """Buffers from before and weights from after would belong to no update at all."""
+    method = baseline.Method(baseline.Params(), toy_task(toy_batch()))
+    method.count = 3
+    before = Before(method)
+    before.keep()
+    method.count = 4
+    method.updates.settled = False
+    before.put_back()
+    assert method.count == 4
+
+
+@pytest.mark.parametrize("module", ["torch._dynamo.exc", "torch._inductor.exc"])
+def test_a_failure_to_compile_is_one_sentence(module):
+    error = type("Unsupported", (RuntimeError,), {"__module__": module})("no such\nthing")
+    told = explained(error)
+    assert isinstance(told, UsageError)
+    assert "torch.compile failed (no such thing); leave out --compile" in str(told)

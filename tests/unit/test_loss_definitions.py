@@ -24,6 +24,14 @@ def test_gce_is_between_cross_entropy_and_mean_absolute_error():
     assert value(make("gce"), logits, labels).item() == pytest.approx(by_hand)
 
 
+def test_gce_near_cross_entropy_keeps_its_digits():
+    """1 - p ** q of single precision has two digits left at this q."""
+    logits, labels = example(size=(1, 1))
+    loss = make("gce", q=1e-6).float()
+    cross_entropy = value(make("ce"), logits, labels).item()
+    assert value(loss, logits.float(), labels).item() == pytest.approx(cross_entropy, rel=1e-4)
+
+
 def test_sce_without_its_reverse_part_is_cross_entropy():
     logits, labels = example()
     cross_entropy = value(ce.Loss(ce.Params(), 4), logits, labels).item()
@@ -31,6 +39,14 @@ def test_sce_without_its_reverse_part_is_cross_entropy():
     assert value(make("sce", a=0.0, b=1.0), logits, labels).item() == pytest.approx(
         2 * value(make("mae"), logits, labels).item()
     )
+
+
+@pytest.mark.parametrize("name", ["sce", "nce-rce"])
+def test_the_reverse_part_grows_with_the_logarithm_of_0(name):
+    logits, labels = example()
+    absolute = value(make("mae"), logits, labels).item()
+    found = value(make(name, a=0.0, b=1.0, log_zero=-7.0), logits, labels).item()
+    assert found == pytest.approx(3.5 * absolute)
 
 
 def test_nce_rce_by_its_definition():
@@ -75,6 +91,13 @@ def test_a_constant_focal_weight_scales_the_gradient_of_cross_entropy():
     torch.testing.assert_close(weighted, plain * left**6)
 
 
+@pytest.mark.parametrize("left", [0.9, 0.1, 1e-3, 1e-5])
+def test_focal_by_its_definition_also_where_little_is_left_to_learn(left):
+    log_probs = torch.tensor([1 - left, left], dtype=torch.float64).log()[None, :, None]
+    found = make("focal", 2, gamma=3.0)(log_probs, torch.zeros(1, 1, dtype=torch.long)).item()
+    assert found == pytest.approx(-(left**3) * math.log(1 - left))
+
+
 def dice_by_hand(probs, given, code, eps):
     own = probs[:, code], (given == code).astype(float)
     return (2 * (own[0] * own[1]).sum() + eps) / (own[0].sum() + own[1].sum() + eps)
@@ -105,6 +128,19 @@ def test_cel_dice_by_its_definition(classes):
     assert value(plain, logits, labels).item() == pytest.approx(cross_entropy)
     if everything:
         assert -0.2 * logs[2] > 5, "an absent class costs more than all else together"
+
+
+def test_what_a_class_that_is_missed_costs_in_cel_dice_has_a_bound():
+    """All of a class taken for the other: its Dice is eps / (the pixels of it)."""
+    log_probs = torch.tensor([0.0, -1000.0], dtype=torch.float64)[None, :, None].expand(1, 2, 50)
+    labels = torch.ones(1, 50, dtype=torch.long)
+    for classes, eps in (("present", 1e-7), ("all", 1e-15)):
+        missed = [-math.log(eps / (50 + eps))]
+        if classes == "all":
+            missed *= 2  # the other class has 50 pixels that it should not have
+        assert make("cel-dice", 2, a=1.0, classes=classes)(log_probs, labels).item() == pytest.approx(
+            sum(missed)
+        )
 
 
 def test_noise_robust_dice_by_its_definition():
@@ -138,6 +174,23 @@ def test_the_t_loss_of_two_classes_is_the_published_one(nu):
         distance = ((foreground[:, 1] - mask) ** 2).sum()
         expected.append(student(nu, len(mask), distance) / len(mask))
     assert value(make("t-loss", 2, nu=nu), logits, labels).item() == pytest.approx(np.mean(expected))
+
+
+def test_in_the_t_loss_of_four_classes_a_pixel_counts_three_numbers():
+    logits, labels = example()
+    expected = []
+    for image, given in zip(logits, labels, strict=True):
+        probs, codes = pixels(image[None], given[None])
+        distance = ((probs - np.eye(4)[codes]) ** 2).sum() / 2
+        expected.append(student(2.0, 3 * len(codes), distance) / (3 * len(codes)))
+    assert value(make("t-loss", nu=2.0), logits, labels).item() == pytest.approx(np.mean(expected))
+
+
+def test_an_image_without_labels_changes_nothing_in_the_t_loss():
+    logits, labels = example()
+    alone = value(make("t-loss"), logits[:1], labels[:1]).item()
+    labels[1] = IGNORE
+    assert value(make("t-loss"), logits, labels).item() == pytest.approx(alone)
 
 
 def test_the_t_loss_is_minus_the_logarithm_of_a_density():
@@ -187,6 +240,12 @@ def lovasz_by_hand(probs, given):
             before = jaccard
         losses.append(total)
     return np.mean(losses)
+
+
+def test_lovasz_counts_more_pixels_than_a_number_of_its_kind_can():
+    """In bfloat16 a running sum of ones stops at 256."""
+    steps = lovasz._jaccard_steps(torch.ones(1, 2000, dtype=torch.bfloat16))
+    torch.testing.assert_close(steps.float(), torch.full((1, 2000), 1 / 2000), rtol=0.01, atol=0)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -34,6 +34,27 @@ def test_it_says_where_it_comes_from(name):
     assert all(p.help for p in parameters(LOSSES.load(name).Params))
 
 
+PUBLISHED = {
+    "ce": {},
+    "cel-dice": {"a": 0.2, "classes": "present"},
+    "dice-ce": {"dice_weight": 1.0},
+    "focal": {"gamma": 2.0, "constant": False},
+    "gce": {"q": 0.7},
+    "lovasz": {},
+    "mae": {},
+    "nce-rce": {"a": 1.0, "b": 1.0, "log_zero": -4.0},
+    "nr-dice": {"gamma": 1.5},
+    "sce": {"a": 0.1, "b": 1.0, "log_zero": -4.0},
+    "t-loss": {"nu": 1.0},
+}
+
+
+@every_loss
+def test_unless_told_otherwise_a_loss_is_that_of_its_source(name):
+    module = LOSSES.load(name)
+    assert {p.name: getattr(module.Params(), p.name) for p in parameters(module.Params)} == PUBLISHED[name]
+
+
 @every_setting
 @pytest.mark.parametrize("classes", [2, 4])
 def test_gradients_against_finite_differences(name, values, classes):

@@ -169,3 +169,23 @@ def test_without_tensorboard_it_is_one_sentence(spec, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(UsageError, match=r"install noisylabels\[tensorboard\]"):
         Run(replace(spec, tensorboard=True), CPU)
+
+
+def test_the_best_so_far_is_kept_with_its_place_as_a_copy():
+    seen, weight = selection.Selection("best-val"), torch.zeros(2)
+    for epoch, score in enumerate((0.5, 0.25, 0.75, 0.75)):
+        line = {"epoch": epoch, "step": 10 * epoch + 7, "val": {"mean_dice": score}}
+        weight.fill_(epoch)
+        seen.see(line, {"net/w": weight})
+    weights = seen.best.pop("weights")
+    assert seen.best == {"epoch": 2, "step": 27, "score": 0.75}
+    assert weights["net/w"].tolist() == [2, 2]
+
+
+def test_every_validation_case_needs_noisy_labels_for_the_noisy_rule(datasets):
+    noisy = datasets[1]
+    selection.check("best-noisy-val", noisy)
+    some = type("Some", (), {"noisy": True, "entries": noisy.entries, "path": "d", "clean": noisy.clean})
+    some.ids = lambda part: [*noisy.ids(part), "case_007"]  # a test case, whose labels stay clean
+    with pytest.raises(UsageError, match="no noisy labels of its validation cases"):
+        selection.check("best-noisy-val", some)

@@ -159,3 +159,13 @@ def test_weights_lie_by_channel_in_2d_and_3d(size):
     assert all(p.is_contiguous(memory_format=order) for p in big)
     plain = made(batch=batch).to(CPU, channels_last=False)
     assert all(p.is_contiguous() for p in plain.net.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [(FP32, torch.float32), (BF16, torch.bfloat16), (FP16, torch.float16)]
+)
+def test_products_are_of_the_kind_that_was_asked_for(name, kind):
+    precision = Precision(name, CPU)
+    with precision.autocast():
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == kind
+    assert (precision.scaler() is not None) == (name == FP16), "only fp16 loses small gradients"

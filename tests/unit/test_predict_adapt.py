@@ -97,3 +97,19 @@ def test_moments_are_those_of_all_pixels():
     assert mean == pytest.approx(pixels.mean(1), rel=1e-6)
     assert sd == pytest.approx(pixels.std(1), rel=1e-6)
     assert moments([np.full((1, 3, 3), 5, np.uint8)])[1] == 1
+
+
+def test_nothing_remains_of_the_source_and_dropout_stays_off():
+    """Layers that have already seen batches, as those of every trained run, after a dropout."""
+    found, fresh, old = images(6), One(), One()
+    for method in (fresh, old):
+        method.net = nn.Sequential(nn.Dropout(0.5), nn.BatchNorm2d(2))
+    for _ in range(3):
+        old.net[1](torch.full((2, 2, 4, 4), 50.0))
+    state = torch.get_rng_state()
+    for method in (fresh, old):
+        adapt_batchnorm(method, iter(found), 2, CPU)
+    assert torch.equal(torch.get_rng_state(), state), "dropout would draw"
+    assert same(old.net.state_dict(), fresh.net.state_dict())
+    mean = np.mean([np.stack(found[i : i + 2]).mean((0, 2, 3)) for i in (0, 2, 4)], 0)
+    assert old.net[1].running_mean.numpy() == pytest.approx(mean, rel=1e-5)

@@ -72,6 +72,14 @@ def test_half_of_every_batch_is_trusted(batch_size, others, trusted):
     assert max(rounds) - min(rounds) <= 1, "trusted cases take turns"
 
 
+def test_every_round_of_trusted_cases_has_an_order_of_its_own():
+    data = cases(40, 4)
+    stream = [[c for c in flat(two_stream(data, epoch, 4)) if c in data.trusted] for epoch in (0, 1)]
+    rounds = [tuple(one[start : start + 4]) for one in stream for start in range(0, 40, 4)]
+    assert len(set(rounds)) > 10, "of 24 orders"
+    assert stream[0][:4] != stream[1][:4] or stream[0][4:8] != stream[1][4:8], "another one in every epoch"
+
+
 def test_both_kinds_take_turns_in_a_batch():
     data = cases(8, 4)
     known = [[case_id in data.trusted for case_id in batch] for batch in two_stream(data, 0, 4)]
@@ -106,6 +114,21 @@ def test_rare_classes_come_as_often_as_their_factor_says():
     # 41 of 41.46 cases are drawn, whichever they are.
     assert times[:, :2].mean() == pytest.approx(factor * 41 / (38 + 2 * factor), abs=0.05)
     assert times[:, 2:].mean() == pytest.approx(41 / (38 + 2 * factor), abs=0.01)
+
+
+def test_the_length_of_an_epoch_is_rounded_down():
+    holds = np.zeros((40, 2), bool)
+    holds[:4, 1] = True
+    factor = np.sqrt(0.15 / 0.1)
+    assert 0.8 < (36 + 4 * factor) % 1 < 1
+    assert len(flat(repeat_factor(cases(40, holds=holds), 0, 4))) == 40
+
+
+def test_a_case_that_comes_twice_is_not_always_followed_by_itself():
+    epochs = [flat(repeat_factor(rare(), epoch, 4)) for epoch in range(20)]
+    twice = [(epoch, case_id) for epoch in epochs for case_id, count in Counter(epoch).items() if count == 2]
+    apart = [epoch[epoch.index(case_id) + 1] != case_id for epoch, case_id in twice]
+    assert sum(apart) > len(apart) / 2
 
 
 def test_without_rare_classes_every_case_comes_once():

@@ -8,6 +8,7 @@ import torch
 from torch.autograd import gradcheck
 from toy_training import ToySet, same, toy_batch, toy_task, two_headed
 
+from noisylabels.case import IGNORE
 from noisylabels.errors import UsageError
 from noisylabels_plugins.api import Progress
 from noisylabels_plugins.loop import Plan, train
@@ -57,6 +58,29 @@ def test_the_sum_of_powers_counts_classes():
     assert method._objective(logits, labels, AT).item() - math.log(2) == pytest.approx(4, abs=1e-2)
     method = make(sr, toy_batch(), temperature=0.0, power=2.0, sparse_weight=3.0)
     assert method._objective(logits, labels, AT).item() == pytest.approx(math.log(2) + 3 * 0.5, abs=1e-4)
+
+
+def test_short_logits_are_not_stretched_to_length_1():
+    method = make(sr, toy_batch())
+    short = torch.tensor([3e-4, -1e-4, -1e-4, -1e-4])[None, :, None, None]
+    torch.testing.assert_close(method._log_probs(short), (short / 1e-3 / 0.5).log_softmax(1))
+
+
+@pytest.mark.parametrize(("logit", "counted"), [(-13.0, math.exp(-13)), (-30.0, 1e-7)])
+def test_small_probabilities_count_down_to_1e_7(logit, counted):
+    method = make(sr, toy_batch(), temperature=0.0, power=0.5)
+    logits = torch.tensor([0.0, logit, logit, logit], dtype=torch.float64)[None, :, None, None]
+    powers = method._objective(logits, torch.full((1, 1, 1), IGNORE), AT)
+    assert powers.item() == pytest.approx(1 + 3 * counted**0.5, rel=1e-5)
+
+
+def test_logits_of_few_digits_are_normalised_in_float32():
+    """The length of logits this large overflows in 16 bits."""
+    method = make(sr, toy_batch())
+    logits = torch.tensor([300.0, -100.0, 200.0, 0.0])[None, :, None, None]
+    found = method._log_probs(logits.half())
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, method._log_probs(logits))
 
 
 def test_the_weight_grows_with_every_epoch():

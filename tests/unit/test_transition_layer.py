@@ -1,5 +1,6 @@
 """The learned transition matrix, the loss through it, and what it says about pairs."""
 
+import math
 from itertools import product
 
 import pytest
@@ -192,6 +193,21 @@ def test_pairs_near_one_class_keep_their_digits():
     assert ((wanted > 0) & (wanted < 1)).all()
 
 
+def test_pairs_of_a_class_that_is_hardly_there():
+    """Two classes have one kind of unlike pairs, however few they are."""
+    matrix = random_matrix(2, 0)
+    found = class_to_affinity(matrix, torch.tensor([1.0, 1e-6], dtype=torch.float64))
+    torch.testing.assert_close(found[0, 1], matrix[0] @ matrix[1], rtol=1e-5, atol=0)
+
+
+def test_probabilities_of_given_labels_have_a_floor_and_all_their_digits():
+    logits = torch.tensor([0.0, -18.0, -60.0])[None, :, None]
+    found = log_given(logits, torch.eye(3))[0, :, 0]
+    torch.testing.assert_close(found, torch.tensor([0.0, -18.0, -23.02585]), rtol=1e-5, atol=1e-6)
+    for matrix in (None, torch.eye(3)):
+        assert log_given(logits.half(), matrix).dtype == torch.float32
+
+
 @pytest.mark.parametrize("size", [2, 4])
 def test_proportions_before_the_noise(size):
     matrix = random_matrix(size, 3)
@@ -237,6 +253,12 @@ def test_volume_is_bounded_and_its_gradient_finite():
         (gradient,) = torch.autograd.grad(volume, layer.weight)
         assert -27.7 < volume.item() < 0
         assert torch.isfinite(gradient).all()
+
+
+def test_volume_is_exact_down_to_where_it_ends():
+    for close, wanted in ((1e-11, math.log(2e-11)), (1e-13, -27.6)):
+        half = torch.tensor([[0.5 + close, 0.5 - close], [0.5 - close, 0.5 + close]], dtype=torch.float64)
+        assert log_volume(half).item() == pytest.approx(wanted, abs=1e-3)
 
 
 def test_mixed_precision_around_it_changes_nothing():

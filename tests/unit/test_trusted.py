@@ -80,6 +80,7 @@ def test_a_number_of_cases_is_drawn_and_gets_clean_labels(all_noisy):
     assert found.ids <= set(all_noisy.ids("train"))
     assert found == choose(all_noisy, "3", 0)
     assert found.ids < choose(all_noisy, "5", 0).ids, "more are the same and others"
+    assert choose(all_noisy, "8", 0).ids == set(all_noisy.ids("train")), "all there are"
     assert len({choose(all_noisy, "3", seed).ids for seed in range(5)}) > 1
     data = TrainingSet(all_noisy, all_noisy, 0, (), "two-stream", found)
     for case_id in data.ids:

@@ -42,7 +42,7 @@ class Params:
 
 
 class Loss(nn.Module):
-    """Student-t negative log-likelihood of every mask by the number of its labelled pixels; mean over the images.
+    """Student-t negative log-likelihood of each mask by the number of its labelled pixels; mean over labelled images.
 
     Attributes:
         log_nu: logarithm of the degrees of freedom, learned.
@@ -54,7 +54,7 @@ class Loss(nn.Module):
         self.log_nu = nn.Parameter(torch.tensor(math.log(params.nu)))
 
     def forward(self, log_probs: Tensor, labels: Tensor) -> Tensor:
-        """Scalar for (B, K, *S) and (B, *S); an image without labels counts 0."""
+        """Scalar for (B, K, *S) and (B, *S); 0 when no image has labels."""
         targets = one_hot(labels, self.num_classes, log_probs.dtype)
         used = targets.sum(1, keepdim=True)
         # The gamma functions of a mask nearly cancel; float32 would lose the first decimal of the difference.
