@@ -35,7 +35,7 @@ def table(rows: Rows) -> None:
         for row in own:
             value = f"{float(row['mean']):.1f}" + (f" ± {float(row['sd']):.1f}" if row["sd"] else "")
             cells.append(f"**{value}**" if row["rank"] == "1" else value)
-        gap = f"{100 * float(own[0]['gap_closed']):.0f} %" if own[0]["gap_closed"] else "–"
+        gap = f"{100 * float(own[-1]['gap_closed']):.0f} %" if own[0]["gap_closed"] else "–"
         print(f"| {key[1]} | {' | '.join(cells)} | {gap} | {own[0]['seeds']} |")
 
 
@@ -91,6 +91,25 @@ def memorising(folder: Path, noises: Iterable[str], names: Iterable[str]) -> Non
             print(f"| {noise} | {row} | {' | '.join(cells)} |")
 
 
+def curves(folder: Path, noise: str, names: Iterable[str]) -> None:
+    """Mean Dice on clean validation cases and to the given labels of training cases, against the epoch."""
+    seen = {
+        row: [[line for line in lines(run) if "val" in line] for run in runs_of(folder, row, noise)]
+        for row in names
+    }
+    seen = {row: seeds for row, seeds in seen.items() if seeds}
+    epochs = [line["epoch"] + 1 for line in next(iter(seen.values()))[0]]
+    print(f"\n{noise}: validation, clean (training, given)\n\n| row | {' | '.join(map(str, epochs))} |")
+    print(f"|---|{'--:|' * len(epochs)}")
+    for row, seeds in seen.items():
+        cells = []
+        for looks in zip(*seeds, strict=True):
+            clean = mean(100 * line["val"]["mean_dice"] for line in looks)
+            given = [100 * line["train_given"]["mean_dice"] for line in looks if "train_given" in line]
+            cells.append(f"{clean:.0f}" + (f" ({mean(given):.0f})" if given else ""))
+        print(f"| {row} | {' | '.join(cells)} |")
+
+
 def main() -> None:
     """Print Markdown."""
     folder = Path(sys.argv[1])
@@ -100,7 +119,10 @@ def main() -> None:
     for recipe in sorted(folder.glob("data/*/recipe.toml")):
         measured = tomllib.loads(recipe.read_text(encoding="utf-8"))["measured"]
         matrices(folder, recipe.parent.name.rpartition("-")[0], measured["transition"])
-    memorising(folder, dict.fromkeys(row["noise"] for row in rows), dict.fromkeys(row["row"] for row in rows))
+    noises, names = (list(dict.fromkeys(row[key] for row in rows)) for key in ("noise", "row"))
+    memorising(folder, noises, names)
+    for noise in noises:
+        curves(folder, noise, names)
     print()
     for record in sorted(folder.glob("runs/baseline-*-0/run.json")):
         info = json.loads(record.read_text(encoding="utf-8"))
