@@ -35,7 +35,7 @@ def table(rows: Rows) -> None:
         for row in own:
             value = f"{float(row['mean']):.1f}" + (f" ± {float(row['sd']):.1f}" if row["sd"] else "")
             cells.append(f"**{value}**" if row["rank"] == "1" else value)
-        gap = f"{100 * float(own[-1]['gap_closed']):.0f} %" if own[0]["gap_closed"] else "–"
+        gap = f"{100 * float(own[-1]['gap_closed']):.0f} %" if own[-1]["gap_closed"] else "–"
         print(f"| {key[1]} | {' | '.join(cells)} | {gap} | {own[0]['seeds']} |")
 
 
