@@ -85,6 +85,15 @@ def two_headed(task):
     return replace(task, build_net=lambda: TwoHeads(task.num_classes))
 
 
+def objective_of(method, batch, at):
+    """What ``step`` asks the optimisers to lower, before they do; and which they are."""
+    asked = []
+    method.update = lambda loss, stage, *optimizers: asked.append((loss, stage, optimizers))
+    method.step(batch, at)
+    (found,) = asked
+    return found
+
+
 class ToySet:
     """What the loop asks of a training set, from batches at hand."""
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from toy_training import toy_batch, toy_task, two_headed
+from toy_training import objective_of, toy_batch, toy_task, two_headed
 
 from noisylabels.case import IGNORE
 from noisylabels_plugins.api import Progress
@@ -25,15 +25,6 @@ def make(batch, **values):
             matrix.weight.copy_(torch.randn(matrix.weight.shape, generator=generator) - 1)
     method.given_proportions = torch.tensor(GIVEN)
     return method
-
-
-def objective_of(method, batch, at=AT):
-    """What ``step`` asks the optimisers to lower, before they do; and which they are."""
-    asked = []
-    method.update = lambda loss, stage, *optimizers: asked.append((loss, stage, optimizers))
-    method.step(batch, at)
-    (found,) = asked
-    return found
 
 
 def resized(x, size):
@@ -131,7 +122,7 @@ def test_the_objective_is_the_formula_written_out(parts, variant):
     batch = toy_batch(1)
     values = {"parts": parts, "variant": variant, "affinity_weight": 0.7, "consistency_weight": 0.5}
     method = make(batch, **values)
-    found, _, optimizers = objective_of(method, batch)
+    found, _, optimizers = objective_of(method, batch, AT)
     wanted = written_out(method, batch, parts, variant == "published")
     assert found.item() == pytest.approx(wanted.item(), rel=1e-5)
     assert len(optimizers) == (2 if parts in ("all", "calc") else 1)
@@ -158,7 +149,7 @@ def test_with_identities_and_no_affinity_it_is_cross_entropy_on_both_predictions
         refined = output.logits + resized(added.transpose(1, 2).unflatten(2, GRID), (24, 20))
         for logits in (output.logits, refined):
             wanted = wanted + (1.0, 0.1)[index] * F.cross_entropy(logits, batch.labels, ignore_index=IGNORE)
-    found, *_ = objective_of(method, batch)
+    found, *_ = objective_of(method, batch, AT)
     assert found.item() == pytest.approx(wanted.item(), rel=1e-5)
 
 
@@ -168,7 +159,7 @@ def test_one_class_alone_says_nothing_about_pairs_of_different_classes():
     method = make(batch, affinity_weight=0.0, volume_weight=0.0, consistency_weight=1e3)
     torch.nn.init.constant_(method.class_transition.weight, -2.0)
     method.given_proportions = torch.tensor([0.97, 0.01, 0.01, 0.01])
-    loss, *_ = objective_of(method, batch)
+    loss, *_ = objective_of(method, batch, AT)
     (slope,) = torch.autograd.grad(loss, method.pair_transition.weight)
     assert slope[0, 1] == 0
     assert slope[1, 0] != 0

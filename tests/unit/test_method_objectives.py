@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
-from toy_training import toy_batch, toy_task, two_headed
+from toy_training import objective_of, toy_batch, toy_task, two_headed
 
 from noisylabels.case import IGNORE
 from noisylabels_plugins.api import Progress
@@ -22,15 +22,6 @@ def make(module, batch, loss=ce, **values):
     torch.manual_seed(0)
     task = replace(two_headed(toy_task(batch, loss=loss)), transition=SKEWED)
     return module.Method(module.Params(**{"aux_weight": AUX} | values), task)
-
-
-def objective_of(method, batch, at=AT):
-    """What ``step`` asks the optimisers to lower, before they do; and which they are."""
-    asked = []
-    method.update = lambda loss, stage, *optimizers: asked.append((loss, stage, optimizers))
-    method.step(batch, at)
-    (found,) = asked
-    return found
 
 
 def cross_entropy(probs, labels):
@@ -108,7 +99,7 @@ def test_the_objective_is_the_formula_written_out(name):
     module, values, of_head = METHODS[name]
     batch = toy_batch(1, missing=(2,))
     method = make(module, batch, **values)
-    found, at, optimizers = objective_of(method, batch)
+    found, at, optimizers = objective_of(method, batch, AT)
     main = method.net(batch.image)
     wanted = of_head(method, main.logits, batch.labels)
     wanted = wanted + AUX * of_head(method, main.aux[0].logits, batch.labels)
