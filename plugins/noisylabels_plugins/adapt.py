@@ -123,7 +123,8 @@ def _batches(images: Iterable[Image], size: int, least: int) -> Iterator[NDArray
                 del waiting[:size]
         if len(waiting) < least:
             raise UsageError(
-                f"The network needs {least} images of one size to be adapted, and there is a single one of "
-                f"{'x'.join(map(str, shape[1:]))}; predict with --adapt none, or bring the images to one size."
+                f"The network needs {least} neighbouring images of one size to be adapted, and there is only "
+                f"{len(waiting)} of {'x'.join(map(str, shape[1:]))}; predict with --adapt none, or bring the images "
+                "to one size."
             )
         yield np.stack(waiting)

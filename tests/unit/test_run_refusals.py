@@ -273,6 +273,6 @@ def test_a_rest_too_small_to_adapt_to_joins_the_batch_before_it(count, sizes):
 
 def test_an_image_alone_of_its_size_cannot_be_adapted_to():
     images = [np.zeros((1, 3, 3)), np.zeros((1, 3, 3)), np.zeros((1, 5, 3))]
-    with pytest.raises(UsageError, match="2 images of one size"):
+    with pytest.raises(UsageError, match="2 neighbouring images of one size"):
         list(_batches(images, 4, 2))
     assert len(list(_batches(images, 4, 1))) == 2

@@ -82,11 +82,8 @@ def class_to_affinity(matrix: Tensor, proportions: Tensor) -> Tensor:
         matrix: T, (K, K).
         proportions: n, (K,), of the true classes; any positive scale.
     """
-    kind, matrix, proportions = (
-        matrix.dtype,
-        matrix.double(),
-        proportions.double(),
-    )  # near one class digits are few
+    kind = matrix.dtype
+    matrix, proportions = matrix.double(), proportions.double()  # near one class float32 has no digits left
     squared = proportions.square()
     kept = (squared * matrix.square().sum(1)).sum()
     same = squared.sum()
