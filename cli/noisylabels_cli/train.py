@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from noisylabels.errors import NoisyLabelsError, UsageError
 from noisylabels_cli import flags
 from noisylabels_cli.embedded import embedded_noisy
 from noisylabels_cli.extras import need
+from noisylabels_cli.resumed import refuse_other_settings
 from noisylabels_cli.say import columns, data, progress, say
 
 if TYPE_CHECKING:
@@ -109,7 +111,9 @@ def _choose(typed: Mapping[str, Any]) -> list[flags.Group]:
     help="Epochs between two looks at the clean validation cases; 0 for none.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
-@click.option("--resume", is_flag=True, help="Go on with the run in --out, by its own settings.")
+@click.option(
+    "--resume", is_flag=True, help="Go on with the run in --out, whose settings need not be repeated."
+)
 def command(
     method: str | None, folder: Path | None, out: Path | None, resume: bool, device: str, **given: Any
 ) -> None:
@@ -141,7 +145,9 @@ def command(
             context.obj.quiet = True
         with group.agreeing(), group.in_turn():
             spec = None if resume else _spec(str(method), folder, given)
-            if group.first and not resume:
+            if resume:
+                _refuse_other_settings(out, method, folder, given)
+            elif group.first:
                 refuse_existing(out)
         with group.agreeing():
             run, done = _prepared(spec, out, place, group)
@@ -151,6 +157,18 @@ def command(
             train(run, out, context.meta["typed"])
         if group.first:
             data(str(out))
+
+
+def _refuse_other_settings(out: Path, method: str | None, folder: Path | None, given: dict[str, Any]) -> None:
+    from noisylabels_plugins.run import read_spec
+
+    context = click.get_current_context()
+    typed = {
+        name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+    stored = read_spec(out)
+    asked = _spec(method or stored.method, folder or Path(stored.data), given)
+    refuse_other_settings(out, stored, asked, {"data" if name == "folder" else name for name in typed})
 
 
 def _prepared(spec: "RunSpec | None", out: Path, device: str, group: "Group") -> "tuple[Run, bool]":

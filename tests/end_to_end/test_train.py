@@ -174,7 +174,11 @@ def test_ctrl_c_leaves_a_run_that_resume_finishes(train, noisylabels, here, nois
     assert done.stderr.splitlines()[-1] == "noisylabels: Interrupted."
     assert "Traceback" not in done.stderr
     assert noisylabels("evaluate", "part").code == 0, "what is there can be looked at"
-    resumed = noisylabels("train", "--resume", "--out", "part")
+    again = ["train", "jcas", "--data", noisy.name, "--out", "part", *map(str, TINY), *words, "--resume"]
+    refused = one_sentence(noisylabels(*again, "--epochs", 4, "--warmup", 0.2), 2)
+    assert "--epochs is 4 here and 3 in the run of part" in refused
+    assert "--parts is dar here and the default in" in one_sentence(noisylabels(*again, "--parts", "dar"), 2)
+    resumed = noisylabels(*again)
     assert (resumed.code, resumed.out) == (0, "part\n"), resumed.err
     assert (here / "part" / "model.safetensors").read_bytes() == (
         here / "whole" / "model.safetensors"
