@@ -167,6 +167,9 @@ def _refuse_other_settings(out: Path, method: str | None, folder: Path | None, g
         name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
     }
     stored = read_spec(out)
+    # What was not typed is the run's, lest a value of the run be refused beside a default: 8 parts of a batch of 4.
+    rest = given.keys() - typed - {"net", "loss", "augment", "trusted"}
+    given |= {name: getattr(stored, name) for name in rest if hasattr(stored, name)}
     asked = _spec(method or stored.method, folder or Path(stored.data), given)
     refuse_other_settings(out, stored, asked, {"data" if name == "folder" else name for name in typed})
 

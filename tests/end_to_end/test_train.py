@@ -178,6 +178,11 @@ def test_ctrl_c_leaves_a_run_that_resume_finishes(train, noisylabels, here, nois
     refused = one_sentence(noisylabels(*again, "--epochs", 4, "--warmup", 0.2), 2)
     assert "--epochs is 4 here and 3 in the run of part" in refused
     assert "--parts is dar here and the default in" in one_sentence(noisylabels(*again, "--parts", "dar"), 2)
+    some = ["train", "jcas", "--resume", "--out", "part"]
+    assert "--seed is 5 here and 3 in" in one_sentence(noisylabels(*some, "--seed", 5), 2)
+    assert "--epochs is 9 here and 3 in" in one_sentence(
+        noisylabels(*some, "--accumulate", 1, "--epochs", 9), 2
+    )
     resumed = noisylabels(*again)
     assert (resumed.code, resumed.out) == (0, "part\n"), resumed.err
     assert (here / "part" / "model.safetensors").read_bytes() == (
@@ -190,6 +195,14 @@ def test_ctrl_c_leaves_a_run_that_resume_finishes(train, noisylabels, here, nois
     assert (again.code, again.out) == (0, "part\n")
     assert "already trained to the end" in again.err
     assert (here / "part" / "model.safetensors").stat().st_mtime_ns == model
+
+
+def test_a_setting_repeated_at_resume_is_not_read_beside_defaults(train, noisylabels):
+    """8 parts fit the batches of 8 that the run has, not those of 4 that it would have by default."""
+    assert train("jcas", "r", "--epochs", 1, "--batch-size", 8, "--accumulate", 8).code == 0
+    again = noisylabels("train", "jcas", "--resume", "--out", "r", "--accumulate", 8)
+    assert again.code == 0, again.err
+    assert "already trained to the end" in again.err
 
 
 def test_a_run_can_be_moved_with_its_data(train, noisylabels, here):
