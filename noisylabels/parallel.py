@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import Any, Literal, TypeVar, get_args
 
@@ -152,6 +152,20 @@ def _on_cluster(fn: Callable[[str], Result], ids: Sequence[str], scheduler: str)
 def _client(scheduler: str) -> Iterator[Any]:
     import distributed
 
+    class Client(distributed.Client):  # type: ignore[misc]
+        """Closed here if it cannot start.
+
+        Left to the garbage collector it would be closed in whichever thread that runs: in the next client's own,
+        dask waits there for a lock that is held until that thread has started.
+        """
+
+        def start(self, **words: Any) -> None:
+            try:
+                super().start(**words)
+            except BaseException:
+                _close(self)
+                raise
+
     logs = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
     levels = [log.level for log in logs]
     for log in logs:
@@ -159,7 +173,7 @@ def _client(scheduler: str) -> Iterator[Any]:
     client = None
     try:
         try:
-            client = distributed.Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
+            client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
             raise NoisyLabelsError(
                 f"No dask scheduler answers at {scheduler} within {CONNECT_SECONDS} s; check the address and that "
@@ -168,9 +182,14 @@ def _client(scheduler: str) -> Iterator[Any]:
         yield client
     finally:
         if client is not None:
-            client.close(timeout=1)
+            _close(client)
         for log, level in zip(logs, levels, strict=True):
             log.setLevel(level)
+
+
+def _close(client: Any) -> None:
+    with suppress(TimeoutError):
+        client.close(timeout=1)
 
 
 def _named(fn: Callable[[str], Result], case_id: str) -> Result:

@@ -1,5 +1,6 @@
 """The executor dask, on a real cluster on this machine: a scheduler and two worker processes."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -113,6 +114,26 @@ def test_a_scheduler_that_does_not_answer(monkeypatch, address):
     with pytest.raises(NoisyLabelsError, match="No dask scheduler answers at") as caught:
         list(map_cases(name_and_process, "ab", executor="dask", scheduler=address))
     assert type(caught.value) is NoisyLabelsError
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://x", "no address"])
+def test_nothing_of_a_failed_client_is_left_to_the_garbage_collector(on, monkeypatch, address):
+    """It would close it in any thread: in the next client's, that one waits for itself, and fails after 10 s."""
+    gc.disable()
+    try:
+        with monkeypatch.context() as quick:
+            quick.setattr("noisylabels.parallel.CONNECT_SECONDS", 0.2)
+            with pytest.raises(NoisyLabelsError):
+                list(map_cases(name_and_process, "ab", executor="dask", scheduler=address))
+        factory = distributed.utils.get_loop_factory
+        collected = []
+        monkeypatch.setattr(
+            distributed.utils, "get_loop_factory", lambda: (collected.append(gc.collect()), factory())[1]
+        )
+        assert len(list(map_cases(name_and_process, "ab", **on))) == 2
+        assert collected
+    finally:
+        gc.enable()
 
 
 CLUSTER = """
