@@ -42,14 +42,20 @@ def command(runs: Sequence[Path], part: str, device: str) -> None:
     scores = [evaluate(folder, part, device) for folder in runs]
     records = [replace(RunRecord.open(r), scores=found) for r, found in zip(runs, scores, strict=True)]
     metrics = dict.fromkeys(score.metric for found in scores for score in found if score.metric not in COUNTS)
+    for record in records:
+        if not record.finished:
+            say(
+                "Warning: {} was stopped after {} of {} epochs; these are the scores of that, and training it further "
+                "removes them.".format(record.path, *record.epochs)
+            )
     data(to_text(result_table(records, metrics=tuple(metrics))))
     say(RULES["present"])
 
 
 def evaluate(folder: Path, part: str = "test", device: str = "auto") -> "list[CaseScore]":
     """Evaluate one run folder and give its scores; they are written when every case is scored."""
+    from noisylabels.store.runs import beside
     from noisylabels.store.scores import write_scores
-    from noisylabels_plugins.predict import beside
     from noisylabels_plugins.predict import evaluate as scored
     from noisylabels_plugins.run import choose_device
     from noisylabels_plugins.trained import Trained

@@ -13,6 +13,9 @@ MARK = "†"
 """Behind the name of a method whose weights were selected on the test cases."""
 WARNED = f"{MARK} Weights selected by their score on the test cases: too good to be compared."
 """What stands below a table in which a name has the mark."""
+PART = "‡"
+"""Behind the name of a group with a run that was scored before its training had ended."""
+PARTLY = f"{PART} Scored before training had ended."
 Role = Literal["baseline", "method", "upper"]
 _ORDER: dict[str, int] = {"baseline": 0, "method": 1, "upper": 2}
 _TABLES = (("params", ""), ("net_params", "net-"), ("loss_params", "loss-"))
@@ -96,6 +99,12 @@ def group_runs(runs: Iterable[RunRecord]) -> list[Group]:
     ]
     groups = [replace(g, name=_name(g, groups)) for g in groups]
     return sorted(groups, key=lambda g: (g.dataset, g.role == "upper", g.noise, _ORDER[g.role], g.name))
+
+
+def warnings(groups: Iterable[Group]) -> list[str]:
+    """What is to be said of the marks behind the names of groups."""
+    marks = {mark for group in groups for mark in group.name.split()}
+    return [text for mark, text in ((MARK, WARNED), (PART, PARTLY)) if mark in marks]
 
 
 def noises(groups: Iterable[Group]) -> list[str]:
@@ -184,4 +193,6 @@ def _name(group: Group, groups: Sequence[Group]) -> str:
     counts = Counter(item for rival in rivals for item in _settings(rival).items())
     own = [f"{k} {v}" for k, v in _settings(run).items() if counts[k, v] < len(rivals)]
     name = run.row or (f"{run.method} ({', '.join(own)})" if own else run.method)
-    return f"{name} {MARK}" if _settings(run)["select"] == "best-test" else name
+    marks = [MARK] if _settings(run)["select"] == "best-test" else []
+    marks += [] if all(one.finished for one in group.runs if one.scores) else [PART]
+    return " ".join([name, *marks])

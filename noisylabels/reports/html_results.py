@@ -7,7 +7,7 @@ from typing import Any
 
 from noisylabels.metrics.noise import PooledNoise
 from noisylabels.reports.figures import Line, line_chart, strip, strip_axis, ticks
-from noisylabels.reports.groups import MARK, WARNED, Group, noises, share_of_gap
+from noisylabels.reports.groups import Group, noises, share_of_gap, warnings
 from noisylabels.reports.html_pieces import escape, legend, matrix, notes, percent, section
 from noisylabels.reports.tables import MEAN, Row, Table, cell_text, metric_title, result_table
 from noisylabels.scoring import RULES, definition
@@ -60,7 +60,7 @@ def results(groups: Sequence[Group], runs: Sequence[RunRecord], style: Styles) -
     )
     text = [definition(m) for m in metrics]
     text.append("Large: mean over seeds; small: standard deviation (n - 1). Coloured: best on noisy labels.")
-    text += [WARNED] if any(group.name.endswith(MARK) for group in groups) else []
+    text += warnings(groups)
     return section(
         "Results", about, at_a_glance(groups, style), f'<div class="grid">{blocks}</div>', notes(text)
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from noisylabels.reports.groups import MARK, WARNED, Group, group_runs, noises
+from noisylabels.reports.groups import MARK, PART, Group, group_runs, noises, warnings
 from noisylabels.scoring import RULES, Spread, definition, summarise
 from noisylabels.store.runs import RunRecord
 
@@ -78,7 +78,7 @@ def result_table(
         f"Rule '{rule}': {RULES[rule][0].lower()}{RULES[rule][1:]}" if rule in RULES else "",
         *(definition(m) for m in metrics),
         "Mean ± standard deviation (n - 1) over seeds.",
-        WARNED if any(row.group.name.endswith(MARK) for row in rows) else "",
+        *warnings(row.group for row in rows),
     )
     return Table(tuple(metrics), names, tuple(rows), tuple(note for note in notes if note))
 
@@ -193,6 +193,7 @@ _TEX = {c: f"\\{c}" for c in "&%$#_{}"} | {
     "–": "--",
     "±": r"$\pm$",
     MARK: r"\dag{}",
+    PART: r"\ddag{}",
 }
 
 

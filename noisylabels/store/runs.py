@@ -6,9 +6,11 @@
                        "val" where it was validated
         scores.csv     scores of the test cases, once they were evaluated
         predictions/   <case><ending>, label maps of the test cases
+        scores-val.csv, predictions-val/   likewise, of the validation cases
 """
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,8 @@ from noisylabels.errors import InvalidData
 from noisylabels.store.files import ENDINGS
 from noisylabels.store.scores import CaseScore, read_scores
 
+PARTS = ("test", "val")
+"""Parts of the split that are scored."""
 _REQUIRED = {"method": str, "labels": str, "dataset": str, "seed": int}
 
 
@@ -85,6 +89,30 @@ class RunRecord:
     def seed(self) -> int:
         """The seed of the run."""
         return int(self.info["seed"])
+
+    @property
+    def epochs(self) -> tuple[int, int]:
+        """Epochs that are done, and those of the whole training (as many where the record does not say)."""
+        done = int(self.log[-1]["epoch"]) + 1 if self.log else 0
+        return done, int(self.info.get("epochs") or done)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done."""
+        done, whole = self.epochs
+        return done >= whole
+
+
+def beside(name: str, part: str) -> str:
+    """Name of what belongs to a part of the split: the test cases have the plain one."""
+    return name if part == "test" else f"{name}-{part}"
+
+
+def forget_scores(folder: Path) -> None:
+    """Remove scores and predictions: with other weights they would pass for theirs."""
+    for part in PARTS:
+        (folder / f"{beside('scores', part)}.csv").unlink(missing_ok=True)
+        shutil.rmtree(folder / beside("predictions", part), ignore_errors=True)
 
 
 def _info(path: Path) -> dict[str, Any]:

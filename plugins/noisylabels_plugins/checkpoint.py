@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from noisylabels.errors import InvalidData, NoisyLabelsError
 from noisylabels.store.files import disk_errors
+from noisylabels.store.runs import forget_scores
 from noisylabels_plugins.selection import weights_of
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def save_model(run: "Run", folder: Path) -> None:
         "select": run.spec.select,
     }
     about |= names(run)
+    if done(folder) != run.step:
+        forget_scores(folder)
     temporary = folder / f".{MODEL}"
     with _complete(temporary, folder / MODEL):
         save_file(

@@ -12,6 +12,7 @@ from noisylabels.metrics.overlap import confusion, dice, structure_counts
 from noisylabels.scoring import CaseScore, score_case
 from noisylabels.store.dataset import Dataset
 from noisylabels.store.files import write_labels
+from noisylabels.store.runs import beside
 from noisylabels_plugins.batches import normalise
 from noisylabels_plugins.run import Run
 from noisylabels_plugins.trained import Trained
@@ -44,11 +45,6 @@ def evaluate(trained: Trained, dataset: Dataset, part: str) -> Iterator[list[Cas
     for case, predicted in predictions(trained, dataset.clean, dataset.ids(part)):
         write_labels(out / f"{case.case_id}{info.ending}", predicted, case.spacing)
         yield score_case(case.case_id, predicted, case.labels, info.structures, case.spacing)
-
-
-def beside(name: str, part: str) -> str:
-    """Name of what belongs to a part of the split: the test cases have the plain one."""
-    return name if part == "test" else f"{name}-{part}"
 
 
 def validate(run: Run) -> dict[str, Any] | None:

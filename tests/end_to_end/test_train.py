@@ -173,7 +173,12 @@ def test_ctrl_c_leaves_a_run_that_resume_finishes(train, noisylabels, here, nois
     assert "noisylabels train --resume --out part" in done.stderr
     assert done.stderr.splitlines()[-1] == "noisylabels: Interrupted."
     assert "Traceback" not in done.stderr
-    assert noisylabels("evaluate", "part").code == 0, "what is there can be looked at"
+    looked = noisylabels("evaluate", "part")
+    assert looked.code == 0, "what is there can be looked at"
+    assert "Warning: part was stopped after 1 of 3 epochs; these are the scores of that" in looked.err
+    assert "jcas ‡" in looked.out
+    assert "‡ Scored before training had ended." in noisylabels("compare", "part").out
+    assert {"scores.csv", "predictions"} <= {file.name for file in (here / "part").iterdir()}
     again = ["train", "jcas", "--data", noisy.name, "--out", "part", *map(str, TINY), *words, "--resume"]
     refused = one_sentence(noisylabels(*again, "--epochs", 4, "--warmup", 0.2), 2)
     assert "--epochs is 4 here and 3 in the run of part" in refused
@@ -190,6 +195,8 @@ def test_ctrl_c_leaves_a_run_that_resume_finishes(train, noisylabels, here, nois
     ).read_bytes()
     assert (here / "part" / "run.json").read_bytes() == (here / "whole" / "run.json").read_bytes()
     assert log_of(here / "part") == log_of(here / "whole")
+    assert not (here / "part" / "scores.csv").exists(), "no scores of the weights before"
+    assert not (here / "part" / "predictions").exists()
     model = (here / "part" / "model.safetensors").stat().st_mtime_ns
     again = noisylabels("train", "--resume", "--out", "part")
     assert (again.code, again.out) == (0, "part\n")

@@ -242,6 +242,23 @@ def test_spread_out_takes_the_ends_and_steps_between():
     assert len(spread_out(values, 20)) == 9
 
 
+def test_runs_that_were_scored_before_their_end_are_marked():
+    log = [{"epoch": 0}, {"epoch": 1}]
+    part = replace(run("jcas", epochs=3), log=log)
+    whole = replace(run("jcas", seed=1, epochs=3), log=[*log, {"epoch": 2}])
+    unscored = replace(part, scores=[])
+    assert [part.finished, whole.finished] == [False, True]
+    note = "‡ Scored before training had ended."
+    for runs, marked in (([part, whole], True), ([whole], False), ([whole, unscored], False)):
+        table = result_table(runs)
+        assert (table.rows[0].group.name == "jcas ‡") == marked
+        assert (note in to_text(table)) == (note in to_markdown(table)) == marked
+        assert ("jcas \\ddag{}" in to_latex(table)) == marked
+    both = result_table([replace(part, info={**part.info, "select": "best-test"})])
+    assert both.rows[0].group.name == "jcas † ‡"
+    assert len([line for line in to_text(both).splitlines() if line[:1] in ("†", "‡")]) == 2
+
+
 def test_weights_that_were_selected_on_the_test_cases_are_marked():
     runs = [run(), run("jcas", select="last"), run("jcas", dice=0.7, select="best-test")]
     table = result_table(runs)
