@@ -20,10 +20,25 @@ def dense_reasoning(logits, unit, published):
     affinity = unit @ unit.transpose(1, 2)
     if published:
         affinity = affinity.clamp(1e-10, 1)
-    to_same = affinity / affinity.sum(2, keepdim=True).clamp(min=1e-6 if not published else 0)
+    row_sum = affinity.sum(2, keepdim=True)
+    alike = torch.full_like(affinity, 1 / affinity.shape[2])
+    to_same = torch.where(row_sum > 0, affinity / row_sum.clamp(min=1e-300), alike)
     reverse = 1 - (to_same if published else affinity)
     to_other = reverse / reverse.sum(2, keepdim=True)
     return ((logits + to_same @ logits) + (logits - to_other @ logits)) / 2 - logits
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_nothing_is_added_where_there_are_no_features(published):
+    """Else a pixel that hesitates is pushed away from the class that most of the image has."""
+    unit, logits = unit_rows(1, 100, 8).float(), torch.zeros(1, 100, 4)
+    logits[:, :90, 0] = logits[:, 90:, 1] = 5
+    unit[:, 7] = 0
+    added = differentiated_reasoning(logits, unit, published=published)
+    torch.testing.assert_close(added[:, 7], torch.zeros(1, 4), rtol=0, atol=1e-6)
+    assert added[:, 8].abs().max() > 1e-3
+    nowhere = differentiated_reasoning(logits, torch.zeros_like(unit), published=published)
+    torch.testing.assert_close(nowhere, torch.zeros_like(logits), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("published", [False, True])

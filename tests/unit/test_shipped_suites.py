@@ -2,14 +2,17 @@
 
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from noisylabels.errors import UsageError
 from noisylabels.suite import merged
 from noisylabels.suites import load, names, place, read
+from noisylabels_plugins.catalogue import METHODS
 from noisylabels_plugins.cell_weights import with_weights
 from noisylabels_plugins.cells import check_settings, train_flags
+from noisylabels_plugins.samplers import SAMPLERS
 
 
 @pytest.mark.parametrize("name", names())
@@ -42,6 +45,26 @@ def test_weights_reach_every_network_that_takes_some():
 def test_weights_that_no_network_takes_are_refused():
     with pytest.raises(UsageError, match=r"No row of the suite jcas-jsrt has a network that takes weights"):
         with_weights(load("jcas-jsrt"), Path("imagenet"))
+
+
+@pytest.mark.parametrize(
+    ("name", "cases", "trusted", "wanted"),
+    [("jcas-phantoms", 144, 16, (1080, 1088)), ("jcas-endovis18", 1639, 164, (None, 30_258))],
+)
+def test_trusted_cases_in_every_batch_do_not_make_a_training_longer(name, cases, trusted, wanted):
+    """An epoch of MTCL ends when the other cases, of which a batch has but half as many, have been seen."""
+    suite, updates, found = load(name), {}, {}
+    ids = [f"{i:04}" for i in range(cases)]
+    data = SimpleNamespace(ids=ids, trusted=set(ids[:trusted]), seed=0)
+    for cell in suite.cells():
+        settings = found[cell.row.key] = suite.settings_of(cell)
+        sampler = METHODS.load(cell.row.method).Method.SAMPLER
+        if sampler != "repeat-factor":
+            batches = SAMPLERS[sampler](data, 0, settings["batch_size"])
+            updates[cell.row.key] = settings["epochs"] * len(batches)
+    assert updates["mtcl"] == wanted[1]
+    assert {settings["trusted"] for settings in found.values() if "trusted" in settings} == {str(trusted)}
+    assert wanted[0] in (None, updates["baseline"])
 
 
 def test_the_table_of_the_poster_is_whole():

@@ -1,8 +1,8 @@
 """Forward: correct the loss by the true transition matrix of the noise, which is known where the noise was made.
 
-The network predicts the true class, the matrix turns this into the probabilities of the given label. No learned
-matrix can do better than the true one, so this is the bound of all methods that correct by one matrix for all pixels,
-and what they leave is not a matter of estimating it.
+The network predicts the true class, the matrix turns this into the probabilities of the given label. Beside a method
+that learns such a matrix it tells what is lost by estimating it from what no matrix can mend. It is no bound of them:
+where one matrix for all pixels does not describe the noise, as when whole objects flip, a wrong one may train better.
 
 Where the noise is a function of the image, even the true matrix changes nothing: the loss at a pixel is least where the
 whole probability is on the class k with the largest T[k, given], which is the given label itself unless another class

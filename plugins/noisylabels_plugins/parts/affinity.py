@@ -137,7 +137,7 @@ def differentiated_reasoning(logits: Tensor, unit: Tensor, *, published: bool = 
     affinity, rows again summing to 1: it moves a position away from the others. The released code makes A_re from the
     already normalised A, which leaves nothing but the mean over all positions (``published``; its clamp of the
     affinity at 1e-10 is left out where a row has any feature). A position that is like all others has nothing to move
-    away from: its A_re is uniform.
+    away from: its A_re is uniform. Nothing is added at a position without features, which is equally far from all.
 
     Args:
         logits: Q, (B, N, K).
@@ -153,10 +153,9 @@ def differentiated_reasoning(logits: Tensor, unit: Tensor, *, published: bool = 
         total = q.sum(1, keepdim=True)
         by_class = torch.cat([q, torch.ones_like(q[..., :1])], 2).transpose(1, 2)  # ones: the row sums of A
         attracted, row_sum = _AffinityProduct.apply(unit, by_class).transpose(1, 2).split([q.shape[2], 1], 2)
-    same = attracted / row_sum.clamp(min=_EPS)
+    # A position without features attends to all alike, as by the released code's clamp of the affinity at 1e-10.
+    same = torch.where(row_sum > 0, attracted / row_sum.clamp(min=_EPS), total / count)
     if published:
-        # The released code clamps the affinity to 1e-10: a position without features attends to all alike.
-        same = torch.where(row_sum > 0, same, total / count)
         other = (total - same) / max(count - 1, 1)
     else:
         rest, least = count - row_sum, _ALIKE * count
@@ -237,8 +236,8 @@ def pairwise_loss(
 ) -> Tensor:
     """Binary cross-entropy of *these two labels agree* under the affinity, through a 2 x 2 transition matrix.
 
-    P(agree) = (1 - a) T[0, 1] + a T[1, 1] with a the affinity, index 0 different and 1 same; mean over all pairs of an
-    image.
+    P(agree) = (1 - a) T[0, 1] + a T[1, 1] with a the affinity, index 0 different and 1 same; mean over all pairs within
+    the images of a batch.
 
     Args:
         unit: F, (B, N, D), from :func:`unit_features`.
