@@ -1,6 +1,7 @@
 """Print what the pages in docs/results need of a bench folder: the table in short, matrices, memorising, digests.
 
-python docs/results/collect_bench.py FOLDER   (after noisylabels bench ... --table)
+python docs/results/collect_bench.py FOLDER           (after noisylabels bench ... --table)
+python docs/results/collect_bench.py FOLDER --full    the page with all of the table and all matrices
 """
 
 import csv
@@ -13,6 +14,14 @@ from statistics import mean, stdev
 from typing import Any
 
 Rows = list[dict[str, str]]
+LEARNERS = {"jcas": "JCAS", "calc": "w/ CALC", "volmin": "VolMin"}
+"""Rows of the table that learn a matrix, by key."""
+FULL = """
+All of the table as `noisylabels bench` writes it, best in bold and second best underlined, and every transition matrix
+at the end of training beside the measured one: rows are the true class (or whether two pixels of the affinity grid have
+one class), columns the given one. Means over the seeds; in brackets the largest difference between two of them.
+Written by `python docs/results/collect_bench.py {folder} --full`.
+"""
 
 
 def spread(values: Iterable[float]) -> str:
@@ -49,22 +58,28 @@ def runs_of(folder: Path, row: str, noise: str) -> list[Path]:
     return sorted(path.parent for path in folder.glob(f"runs/{row}-{noise}-*/scores.csv"))
 
 
-def matrices(folder: Path, noise: str, true: list[list[float]]) -> None:
+def learned(folder: Path, noise: str, key: str) -> dict[str, list[list[list[float]]]]:
+    """The matrices at the end of training, by row of the table and seed."""
+    found = {row: [lines(run)[-1].get(key) for run in runs_of(folder, row, noise)] for row in LEARNERS}
+    return {LEARNERS[row]: seeds for row, seeds in found.items() if any(seeds)}
+
+
+def matrices(folder: Path, noise: str, measured: dict[str, Any]) -> None:
     """Every row of the learned matrices, mean over the seeds, beside the true one; and how far they lie apart."""
-    learned: dict[str, list[list[list[float]]]] = {}
-    for row in ("jcas", "calc", "volmin"):
-        found = [lines(run)[-1].get("t_class") for run in runs_of(folder, row, noise)]
-        learned |= {row: [matrix for matrix in found if matrix]} if any(found) else {}
-    if not learned:
-        return
-    print(f"\n{noise}\n\n| row | true | {' | '.join(learned)} |\n|---|---|{'---|' * len(learned)}")
-    for index, wanted in enumerate(true):
-        cells = [" ".join(f"{value:.2f}" for value in wanted)]
-        for seeds in learned.values():
-            entries = list(zip(*[matrix[index] for matrix in seeds], strict=True))
-            apart = max(max(entry) - min(entry) for entry in entries)
-            cells.append(" ".join(f"{mean(entry):.2f}" for entry in entries) + f" ({apart:.2f})")
-        print(f"| {index} | {' | '.join(cells)} |")
+    for key, true, names in (
+        ("t_class", "transition", measured["classes"]),
+        ("t_pair", "affinity", ["different classes", "same class"]),
+    ):
+        if not (found := learned(folder, noise, key)):
+            continue
+        print(f"\n| {noise} | measured | {' | '.join(found)} |\n|---|---|{'---|' * len(found)}")
+        for index, name in enumerate(names):
+            cells = [" ".join(f"{value:.2f}" for value in measured[true][index])]
+            for seeds in found.values():
+                entries = list(zip(*[matrix[index] for matrix in seeds], strict=True))
+                apart = max(max(entry) - min(entry) for entry in entries)
+                cells.append(" ".join(f"{mean(entry):.2f}" for entry in entries) + f" ({apart:.2f})")
+            print(f"| {name} | {' | '.join(cells)} |")
 
 
 def memorising(folder: Path, noises: Iterable[str], names: Iterable[str]) -> None:
@@ -110,15 +125,35 @@ def curves(folder: Path, noise: str, names: Iterable[str]) -> None:
         print(f"| {row} | {' | '.join(cells)} |")
 
 
+def full(folder: Path) -> None:
+    """Print the page with all of the table, and the matrices of every noise."""
+    title, _, rest = (folder / "table.md").read_text(encoding="utf-8").partition("\n")
+    print(f"{title}: all of it\n{FULL.format(folder=folder.name)}\n{rest.strip()}\n\n## Matrices")
+    for name, measured in noises_of(folder):
+        matrices(folder, name, measured)
+
+
+def noises_of(folder: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Every noise and what was measured of it."""
+    texts = {
+        recipe.parent.name: recipe.read_text(encoding="utf-8") for recipe in folder.glob("data/*/recipe.toml")
+    }
+    return [
+        (name.rpartition("-")[0], tomllib.loads(text)["measured"]) for name, text in sorted(texts.items())
+    ]
+
+
 def main() -> None:
     """Print Markdown."""
     folder = Path(sys.argv[1])
+    if "--full" in sys.argv:
+        full(folder)
+        return
     with (folder / "table.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     table(rows)
-    for recipe in sorted(folder.glob("data/*/recipe.toml")):
-        measured = tomllib.loads(recipe.read_text(encoding="utf-8"))["measured"]
-        matrices(folder, recipe.parent.name.rpartition("-")[0], measured["transition"])
+    for name, measured in noises_of(folder):
+        matrices(folder, name, measured)
     noises, names = (list(dict.fromkeys(row[key] for row in rows)) for key in ("noise", "row"))
     memorising(folder, noises, names)
     for noise in noises:
