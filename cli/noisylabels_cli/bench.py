@@ -100,7 +100,7 @@ def command(
         )
     tasks = all_tasks(found, where)
     check_commands(tasks)
-    refuse_other_meaning(tasks, where)
+    refuse_other_meaning(tasks, where, read_only=only_table or given["dry_run"])
     if given["dry_run"]:
         data(_plan(tasks, cells))
         return

@@ -20,6 +20,7 @@ from typing import Any
 import click
 
 from noisylabels.store.locks import Lock, holder, is_alive, this_host
+from noisylabels.store.runs import MODEL, RunRecord, is_made
 from noisylabels_cli.main import INTERRUPTED, run
 
 BUSY = 75
@@ -50,14 +51,14 @@ def main(file: Path, parent: int) -> int:
 def open_steps(steps: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
     """Those after the last one whose product is there.
 
-    A model is written by a training that was stopped too, and a recipe costs nothing: neither says that it is done.
+    A model is written by a training that was stopped too, and may have been evaluated; a recipe costs nothing: none
+    of them says that it is done.
     """
-    done = [
-        i + 1
-        for i, step in enumerate(steps)
-        if step["args"][0] not in ("train", "_write") and Path(step["makes"]).exists()
-    ]
-    return steps[max(done, default=0) :]
+    return steps[max((i + 1 for i, step in enumerate(steps) if _is_done(step)), default=0) :]
+
+
+def _is_done(step: dict[str, Any]) -> bool:
+    return step["args"][0] not in ("train", "_write") and is_made(Path(step["makes"]))
 
 
 def _do(step: dict[str, Any]) -> int:
@@ -77,9 +78,9 @@ def _train(args: list[str]) -> int:
     out, device = Path(args[args.index("--out") + 1]), args[args.index("--device") + 1]
     if (out / "state.pt").exists():
         return run(["train", "--resume", "--out", str(out), "--device", device])
-    if (out / "model.safetensors").exists():  # trained to the end, where the state is not kept
+    if (out / MODEL).exists() and RunRecord.open(out).finished:  # where the state is not kept
         return 0
-    if (out / "run.json").exists():  # killed before the first state was saved
+    if (out / "run.json").exists():  # killed before the first state was saved, or somebody removed the state
         shutil.rmtree(out)
     return run(args)
 

@@ -64,10 +64,10 @@ def _report(place: Place, block: "Block") -> str | None:
 
 def _run(place: Place, cell: Cell) -> "RunRecord | None":
     """The run of a cell once it is evaluated."""
-    from noisylabels.store.runs import RunRecord
+    from noisylabels.store.runs import SCORES, RunRecord, is_made
 
     folder = place.run(cell)
-    return RunRecord.open(folder) if (folder / "scores.csv").exists() else None
+    return RunRecord.open(folder) if is_made(folder / SCORES) else None
 
 
 def _measured(suite: Suite, place: Place, noise: Noise) -> "Sequence[PooledNoise]":

@@ -7,13 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from noisylabels_cli.bench_child import BUSY
 from noisylabels_cli.bench_tasks import Task
+from noisylabels_cli.signals import collected
 
 State = Literal["done", "failed", "busy", "left out"]
 
@@ -104,7 +104,7 @@ class Runner:
         results: dict[str, Ended] = {}
         waiting = list(tasks)
         later: dict[str, float] = {}
-        with _signals() as got:
+        with collected() as got:
             try:
                 while (waiting or self._children) and not got:
                     for end in self._collect():
@@ -231,22 +231,6 @@ def _json(task: Task) -> str:
     import json
 
     return json.dumps(task.document(), indent=2) + "\n"
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM."""
-    got: list[int] = []
-
-    def handle(number: int, frame: object) -> None:
-        got.append(number)
-
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield got
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def child_environment(threads: int | None) -> dict[str, str]:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from noisylabels.errors import InvalidData, Mismatch, UsageError
+from noisylabels.store.digests import combined_digest
+from noisylabels.store.runs import is_made
 from noisylabels.suite import Cell, Noise, Suite, decisive, merged
 
 
@@ -46,8 +48,8 @@ class Task:
 
     @property
     def done(self) -> bool:
-        """Whether the product is there."""
-        return self.product.exists()
+        """Whether the product is there, and that of a whole training."""
+        return is_made(self.product)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Place:
     Attributes:
         out: the folder of the whole.
         data: the user's dataset; None where phantoms are drawn.
-        digest: of the user's dataset; "" where phantoms are drawn.
+        digest: of the user's dataset and its split; "" where phantoms are drawn.
         device: as ``--device`` takes it.
     """
 
@@ -100,8 +102,13 @@ def all_tasks(suite: Suite, place: Place) -> list[Task]:
     return list(found.values())
 
 
-def refuse_other_meaning(tasks: Sequence[Task], place: Place) -> None:
+def refuse_other_meaning(tasks: Sequence[Task], place: Place, *, read_only: bool = False) -> None:
     """Refuse a folder in which something was made by other settings than the suite has now.
+
+    Args:
+        tasks: of the suite.
+        place: where.
+        read_only: whether nothing will be made, so that what has no record may stay.
 
     Raises:
         Mismatch: so it is; the message says what, where, and the way out.
@@ -109,8 +116,15 @@ def refuse_other_meaning(tasks: Sequence[Task], place: Place) -> None:
     """
     for task in tasks:
         record = place.work(task.name) / "task.json"
-        if not task.begun.exists() or not record.exists():
+        if not task.begun.exists():
             continue
+        if not record.exists():
+            if read_only:
+                continue
+            raise Mismatch(
+                f"{task.begun} is there, but {record}, which says by what settings it was made, is not; put that back, "
+                "or remove the former to have it made anew."
+            )
         try:
             before = json.loads(record.read_text(encoding="utf-8"))["meaning"]
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -278,4 +292,5 @@ def place_of(suite: Suite, out: Path, given: Path | None, device: str) -> Place:
         raise UsageError(f"{data} is noisy; a suite makes its noise itself, so name {dataset.clean.path}.")
     if not dataset.ids("test"):
         raise UsageError(f"The split of {data} has no test case to score; make a split that has some.")
-    return Place(out, data, dataset.digest, device)
+    digest = combined_digest([("data", dataset.digest), ("split", dataset.split_digest)])
+    return Place(out, data, digest, device)

@@ -39,15 +39,18 @@ def command(runs: Sequence[Path], part: str, device: str) -> None:
     from noisylabels.scoring import RULES
     from noisylabels.store.runs import RunRecord
 
+    opened = [RunRecord.open(folder) for folder in runs]
     scores = [evaluate(folder, part, device) for folder in runs]
-    records = [replace(RunRecord.open(r), scores=found) for r, found in zip(runs, scores, strict=True)]
+    records = [replace(record, scores=found) for record, found in zip(opened, scores, strict=True)]
     metrics = dict.fromkeys(score.metric for found in scores for score in found if score.metric not in COUNTS)
     for record in records:
         if not record.finished:
             say(
-                "Warning: {} was stopped after {} of {} epochs; these are the scores of that, and training it further "
-                "removes them.".format(record.path, *record.epochs)
+                "Warning: the weights in {} have seen {} of {} {}; these are their scores, and training further "
+                "removes them.".format(record.path, *record.progress)
             )
+    if part != "test":
+        say("Of the validation cases:")
     data(to_text(result_table(records, metrics=tuple(metrics))))
     say(RULES["present"])
 

@@ -36,7 +36,7 @@ OWN_NAME = "\0"
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Folder to write.  [default: RUN/predictions-TARGET; with --as-reader ./TARGET-READER]",
+    help="Folder to write.  [default: RUN/predicted-TARGET; with --as-reader ./TARGET-READER]",
 )
 @click.option("--part", metavar="A,B,...", help="Parts of the split to label.  [default: every case]")
 @click.option(
@@ -89,7 +89,7 @@ def command(
     if names is not None:
         data(str(_as_readers(runs, wanted, names, scores, out)))
         return
-    outs = [out or run / f"predictions-{folder.resolve().name}" for run in runs]
+    outs = [out or run / f"predicted-{folder.resolve().name}" for run in runs]
     for place in outs:
         refuse_existing(place)
     for run, place in zip(runs, outs, strict=True):
@@ -126,9 +126,13 @@ class Wanted:
 
     def reader(self, run: Path) -> "Reader":
         """A run, ready to label."""
+        from noisylabels.store.runs import RunRecord
         from noisylabels_plugins.readers import Reader
         from noisylabels_plugins.run import choose_device
 
+        record = RunRecord.open(run)
+        if not record.finished:
+            say("Warning: the weights in {} have seen {} of {} {}.".format(run, *record.progress))
         return Reader(run, self.target, choose_device(self.device), self.fit)
 
     def facts(self, runs: Sequence[Path], readers: Mapping[str, "Reader"], out: Path, *more: str) -> Any:

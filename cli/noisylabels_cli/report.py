@@ -2,11 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from noisylabels.errors import UsageError
+from noisylabels.errors import Mismatch, UsageError
 from noisylabels_cli.say import data
+
+if TYPE_CHECKING:
+    from noisylabels.store.dataset import Dataset
+    from noisylabels.store.runs import RunRecord
 
 
 @click.command()
@@ -36,8 +41,23 @@ def command(runs: Sequence[Path], folder: Path | None, out: Path, title: str) ->
     from noisylabels.store.dataset import Dataset
     from noisylabels.store.runs import RunRecord
 
-    records = [RunRecord.open(run) for run in runs]
+    records, first = [RunRecord.open(run) for run in runs], None
     if folder is None:
         first = next((record for record in records if record.labels == "noisy"), records[0])
         folder = first.path / str(first.info["data"])
-    data(str(write_report(out, Dataset.open(folder), records, title)))
+    dataset = Dataset.open(folder)
+    for record in records:
+        _refuse_other(record, "clean_digest", dataset.clean)
+    if first is not None and first.labels == "noisy":
+        _refuse_other(first, "data_digest", dataset)
+    data(str(write_report(out, dataset, records, title)))
+
+
+def _refuse_other(record: "RunRecord", name: str, dataset: "Dataset") -> None:
+    """Images of one dataset do not go with what was predicted for another, nor noise with a run on other labels."""
+    then = record.info.get(name, dataset.digest)
+    if then != dataset.digest:
+        raise Mismatch(
+            f"{record.path} was trained on data with the digest {then[:12]}, and {dataset.path} has "
+            f"{dataset.digest[:12]}; put the right data back, or name them with --data."
+        )

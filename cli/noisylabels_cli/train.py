@@ -3,8 +3,8 @@
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,13 @@ import click
 from click.core import ParameterSource
 
 from noisylabels.errors import NoisyLabelsError, UsageError
+from noisylabels.store.locks import alone
 from noisylabels_cli import flags
 from noisylabels_cli.embedded import embedded_noisy
 from noisylabels_cli.extras import need
 from noisylabels_cli.resumed import refuse_other_settings
 from noisylabels_cli.say import columns, data, progress, say
+from noisylabels_cli.signals import collected
 
 if TYPE_CHECKING:
     from noisylabels_plugins.distributed import Group
@@ -45,22 +47,28 @@ class TrainCommand(flags.FlagCommand):
 
 
 def _choose(typed: Mapping[str, Any]) -> list[flags.Group]:
-    if not typed.get("method"):
+    name, net, loss = typed.get("method") or "", typed.get("net"), typed.get("loss")
+    known = not name.startswith("-")  # else the flag of a method that is not named
+    if typed.get("resume") and typed.get("out") and not (name and known and net and loss):
+        need("train", "torch", "safetensors")
+        from noisylabels_plugins.spec import read_spec
+
+        stored = read_spec(Path(typed["out"]))
+        name, net, loss = name if name and known else stored.method, net or stored.net, loss or stored.loss
+    if not name:
         return []
     need("train", "torch", "safetensors")
     from noisylabels_plugins.catalogue import LOSSES, METHODS, NETS
     from noisylabels_plugins.spec import Engine
 
-    method = METHODS.load(typed["method"])
-    net = typed.get("net") or method.Method.DEFAULT_NET
+    method = METHODS.load(name)
+    net = net or method.Method.DEFAULT_NET
     found = [
-        flags.Group(f"Flags of {typed['method']}", method.Params),
+        flags.Group(f"Flags of {name}", method.Params),
         flags.Group(f"Flags of the network {net}", NETS.load(net).Params, "net"),
     ]
-    if typed.get("loss"):
-        found.append(
-            flags.Group(f"Flags of the loss {typed['loss']}", LOSSES.load(typed["loss"]).Params, "loss")
-        )
+    if loss:
+        found.append(flags.Group(f"Flags of the loss {loss}", LOSSES.load(loss).Params, "loss"))
     return [*found, flags.Group("How it is computed", Engine)]
 
 
@@ -140,12 +148,14 @@ def command(
         raise UsageError("Say which run to go on with: --out FOLDER.")
     out = out or Path("runs") / f"{method}-{given['seed']}"
     context = click.get_current_context()
-    with joined(device) as (group, place):
+    with joined(device) as (group, place), ExitStack() as stack:
         if not group.first:
             context.obj.quiet = True
         with group.agreeing(), group.in_turn():
             spec = None if resume else _spec(str(method), folder, given)
             if resume:
+                if group.first and (out / "run.json").exists():
+                    stack.enter_context(alone(out))
                 _refuse_other_settings(out, method, folder, given)
             elif group.first:
                 refuse_existing(out)
@@ -170,6 +180,7 @@ def _refuse_other_settings(out: Path, method: str | None, folder: Path | None, g
     # What was not typed is the run's, lest a value of the run be refused beside a default: 8 parts of a batch of 4.
     rest = given.keys() - typed - {"net", "loss", "augment", "trusted"}
     given |= {name: getattr(stored, name) for name in rest if hasattr(stored, name)}
+    given |= {"net": given["net"] or stored.net, "loss": given["loss"] or stored.loss}
     asked = _spec(method or stored.method, folder or Path(stored.data), given)
     refuse_other_settings(out, stored, asked, {"data" if name == "folder" else name for name in typed})
 
@@ -184,7 +195,7 @@ def _prepared(spec: "RunSpec | None", out: Path, device: str, group: "Group") ->
         return Run(spec, choose_device(device), group), False
     with files_left_alone():  # the state holds every weight
         run = Run(read_spec(out), choose_device(device), group)
-    refuse_other_data(out, run.dataset)
+    refuse_other_data(out, run.dataset, run.data.trusted)
     if finished(out, run):
         return run, True
     run.load_state(out)
@@ -194,7 +205,8 @@ def _prepared(spec: "RunSpec | None", out: Path, device: str, group: "Group") ->
 def refuse_existing(out: Path) -> None:
     """Refuse to write a run where something is."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} is already there; choose another --out, or --resume the run in it.")
+        way = "--resume the run in it" if (out / "state.pt").exists() else "remove it"
+        raise UsageError(f"{out} is already there; choose another --out, or {way}.")
 
 
 def train(run: "Run", out: Path, words: Sequence[str] = ()) -> None:
@@ -210,18 +222,23 @@ def train(run: "Run", out: Path, words: Sequence[str] = ()) -> None:
         Terminated: it was told to end.
         NoisyLabelsError: a loss was not finite, or memory did not suffice.
     """
-    from noisylabels_plugins.run import write_record
-
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{out} cannot be made a folder ({error.strerror}).") from error
+    with alone(out) if run.group.first else nullcontext():
+        _train(run, out, words)
+
+
+def _train(run: "Run", out: Path, words: Sequence[str]) -> None:
+    from noisylabels_plugins.run import write_record
+
     if not (out / "state.pt").exists():
         write_record(run, out, words)
     if run.spec.select == "best-test":
         say("Warning: --select best-test looks at the test labels; its scores are marked in every table.")
     name = f"{run.spec.method}, {run.spec.labels} labels, seed {run.spec.seed}"
-    with _stop_on_signal() as stopped, progress(f"training {name}") as advance:
+    with collected(insist=True) as stopped, progress(f"training {name}") as advance:
         for record in run.train(out, lambda: bool(stopped)):
             advance(record["step"], run.steps, f"loss {record['loss']:.3f}")
     if run.selection.best:
@@ -274,22 +291,3 @@ def _changed(kind: type, given: dict[str, Any], what: str, prefix: str = "") -> 
 
     values, default = plain(flags.read(kind, flags.taken(kind, given, prefix), what)), plain(kind())
     return {name: value for name, value in values.items() if value != default.get(name)}
-
-
-@contextmanager
-def _stop_on_signal() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of breaking an update in two; a second one breaks it all the same."""
-    got: list[int] = []
-
-    def handle(number: int, frame: object) -> None:
-        # A scheduler and torchrun may both pass on the same SIGTERM; only a second Ctrl-C is a wish.
-        if got and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        got.append(number)
-
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield got
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

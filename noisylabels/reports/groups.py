@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from noisylabels.errors import UsageError
 from noisylabels.scoring import Spread, Summary, gap_closed, summarise
 from noisylabels.store.runs import RunRecord
 
@@ -16,6 +17,7 @@ WARNED = f"{MARK} Weights selected by their score on the test cases: too good to
 PART = "‡"
 """Behind the name of a group with a run that was scored before its training had ended."""
 PARTLY = f"{PART} Scored before training had ended."
+_MARKS = (MARK, PART)
 Role = Literal["baseline", "method", "upper"]
 _ORDER: dict[str, int] = {"baseline": 0, "method": 1, "upper": 2}
 _TABLES = (("params", ""), ("net_params", "net-"), ("loss_params", "loss-"))
@@ -63,9 +65,17 @@ class Group:
     @property
     def title(self) -> str:
         """The group in words, as in "baseline, noisy labels" or "upper bound, clean labels"."""
-        name = f"upper bound ({self.name})" if self.role == "upper" else self.name
-        plain = name.lower() in ("upper bound (baseline)", "upper bound (upper bound)")
-        return f"{'upper bound' if plain else name}, {self.labels} labels"
+        return f"{self.who}, {self.labels} labels"
+
+    @property
+    def who(self) -> str:
+        """The title without the labels."""
+        if self.role != "upper":
+            return self.name
+        words = self.name.split()
+        name, marks = (" ".join(w for w in words if (w in _MARKS) == is_mark) for is_mark in (False, True))
+        plain = name.lower() in ("baseline", "upper bound")
+        return f"upper bound{'' if plain else f' ({name})'} {marks}".rstrip()
 
     @property
     def seeds(self) -> set[int]:
@@ -88,10 +98,15 @@ def group_runs(runs: Iterable[RunRecord]) -> list[Group]:
     Returns:
         Groups by dataset and noise; in each the baseline first, then the methods, then the upper bound (of
         the whole dataset, since clean labels know no noise) last.
+
+    Raises:
+        UsageError: two runs that differ in nothing have the same seed.
     """
     found: dict[tuple[str, ...], list[RunRecord]] = {}
     for run in runs:
         found.setdefault(_key(run), []).append(run)
+    for members in found.values():
+        _refuse_same_seed(members)
     firsts = [members[0] for members in found.values()]
     groups = [
         Group(first.method, _role(first, firsts), tuple(sorted(members, key=lambda r: r.seed)))
@@ -105,6 +120,17 @@ def warnings(groups: Iterable[Group]) -> list[str]:
     """What is to be said of the marks behind the names of groups."""
     marks = {mark for group in groups for mark in group.name.split()}
     return [text for mark, text in ((MARK, WARNED), (PART, PARTLY)) if mark in marks]
+
+
+def _refuse_same_seed(members: Sequence[RunRecord]) -> None:
+    seen: dict[int, RunRecord] = {}
+    for run in members:
+        other = seen.setdefault(run.seed, run)
+        if other is not run:
+            raise UsageError(
+                f"{other.path} and {run.path} would share a row, and both have seed {run.seed}: name a run once, and "
+                "compare the same training on two kinds of labels one at a time."
+            )
 
 
 def noises(groups: Iterable[Group]) -> list[str]:
@@ -162,6 +188,7 @@ def _facts(info: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: info.get(name) for name in _APART}
     if (info.get("select") or "last") != "last":  # else validation changes nothing
         found["validate_every"] = info.get("validate_every")
+    found["data"] = str(info.get("clean_digest") or "")[:8]
     shape = "x".join(str(n) for n in sees.get("shape") or ())
     return {**found, "shape": shape, "precision": place.get("precision"), "processes": place.get("processes")}
 

@@ -152,7 +152,7 @@ def _table_row(table: Table, row: Row, metric: str) -> str:
 
 
 def _short(group: Group) -> str:
-    return "upper bound" if group.role == "upper" and group.name == "baseline" else group.name
+    return group.who if group.who.startswith("upper bound") and "(" not in group.who else group.name
 
 
 def _lines(group: Group, style: str, value: Any) -> list[Line]:

@@ -10,10 +10,12 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from noisylabels.errors import UsageError
 from noisylabels.store.files import disk_errors
 
 BEAT_SECONDS = 10.0
@@ -82,6 +84,27 @@ class Lock:
                 os.utime(self.path)
             except OSError:  # the disk is full or away for a moment; the next beat may succeed
                 continue
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Be the only process that writes into a folder; within this one it may be asked for again.
+
+    Raises:
+        UsageError: another process is at it.
+        NoisyLabelsError: the folder cannot be written.
+    """
+    lock = Lock(folder / "lock")
+    if lock.take():
+        try:
+            yield
+        finally:
+            lock.release()
+        return
+    note = holder(lock.path) or {}
+    if (note.get("host"), note.get("pid")) != (this_host(), os.getpid()):
+        raise UsageError(f"Another process is writing into {folder}; wait until it has ended.")
+    yield
 
 
 def holder(path: Path) -> dict[str, Any] | None:

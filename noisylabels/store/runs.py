@@ -20,6 +20,9 @@ from noisylabels.errors import InvalidData
 from noisylabels.store.files import ENDINGS
 from noisylabels.store.scores import CaseScore, read_scores
 
+MODEL, SCORES = "model.safetensors", "scores.csv"
+ABOUT = "noisylabels"
+"""Key of what a model says about itself."""
 PARTS = ("test", "val")
 """Parts of the split that are scored."""
 _REQUIRED = {"method": str, "labels": str, "dataset": str, "seed": int}
@@ -36,6 +39,7 @@ class RunRecord:
         scores: ``scores.csv``; empty if the run was not evaluated.
         predictions: label file of every predicted case, by id.
         row: what a table calls it; "" for the method and what sets it apart.
+        updates: how many the weights have seen, and those of the whole training; None where they do not say.
     """
 
     path: Path
@@ -44,6 +48,7 @@ class RunRecord:
     scores: Sequence[CaseScore] = ()
     predictions: Mapping[str, Path]
     row: str = ""
+    updates: tuple[int, int] | None = None
 
     @classmethod
     def open(cls, path: Path | str) -> "RunRecord":
@@ -56,13 +61,14 @@ class RunRecord:
         if not path.is_dir():
             finding = "is a file" if path.exists() else "does not exist"
             raise InvalidData(f"{path} {finding}; expected the folder of a run.")
-        scores = path / "scores.csv"
+        scores = path / SCORES
         return cls(
             path=path,
             info=_info(path / "run.json"),
             log=_log(path / "log.jsonl"),
             scores=read_scores(scores) if scores.exists() else (),
             predictions=_predictions(path / "predictions"),
+            updates=_updates(path / MODEL),
         )
 
     @property
@@ -91,16 +97,26 @@ class RunRecord:
         return int(self.info["seed"])
 
     @property
-    def epochs(self) -> tuple[int, int]:
-        """Epochs that are done, and those of the whole training (as many where the record does not say)."""
+    def progress(self) -> tuple[int, int, str]:
+        """How much of the training its weights have seen, of how much, and the unit."""
+        if self.updates is not None:
+            return *self.updates, "updates"
         done = int(self.log[-1]["epoch"]) + 1 if self.log else 0
-        return done, int(self.info.get("epochs") or done)
+        return done, int(self.info.get("epochs") or done), "epochs"
 
     @property
     def finished(self) -> bool:
-        """Whether all epochs are done."""
-        done, whole = self.epochs
+        """Whether its weights are those of the whole training."""
+        done, whole, _ = self.progress
         return done >= whole
+
+
+def is_made(product: Path) -> bool:
+    """Whether a file is there; scores of a run count only if it was trained to its end."""
+    if product.name != SCORES or not product.exists():
+        return product.exists()
+    updates = _updates(product.with_name(MODEL))
+    return updates[0] >= updates[1] if updates else RunRecord.open(product.parent).finished
 
 
 def beside(name: str, part: str) -> str:
@@ -113,6 +129,24 @@ def forget_scores(folder: Path) -> None:
     for part in PARTS:
         (folder / f"{beside('scores', part)}.csv").unlink(missing_ok=True)
         shutil.rmtree(folder / beside("predictions", part), ignore_errors=True)
+
+
+def _updates(path: Path) -> tuple[int, int] | None:
+    """What the head of a safetensors file says: eight bytes for the length of a JSON text, and the text."""
+    try:
+        with path.open("rb") as file:
+            head = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        about = json.loads(head["__metadata__"][ABOUT])
+        return int(about["done"]), int(about["steps"])
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        MemoryError,
+        OverflowError,
+    ):  # whoever loads it says why
+        return None
 
 
 def _info(path: Path) -> dict[str, Any]:

@@ -76,6 +76,12 @@ class TrainingSet:
         self.ids = images.ids("train")
         if not self.ids:
             raise InvalidData(f"{images.path} has no training case; a split named 'train' must list some.")
+        bare = [case_id for case_id in self.ids if labels.noisy and case_id not in labels.entries]
+        if bare:
+            raise InvalidData(
+                f"{labels.path} has no noisy labels for {len(bare)} training cases ({bare[0]}, ...): the split was "
+                "changed after it was made; make it anew with noisylabels corrupt."
+            )
         if len(self.ids) < min_batch:
             raise InvalidData(
                 f"{images.path} has {len(self.ids)} training case, and the network needs {min_batch} in a batch."

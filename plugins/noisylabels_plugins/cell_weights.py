@@ -47,7 +47,7 @@ def _row_with_weights(suite: Suite, row: Row, path: Path) -> Row:
 
 
 def by_content(meaning: Mapping[str, Any], method: str = "") -> dict[str, Any]:
-    """What a task depends on, with the digest of every weight file in place of its path.
+    """What a task depends on, with the digest of every weight file, and of a list of trusted cases, for its path.
 
     Paths differ between machines that share a folder, and another file may come to lie at the same path.
 
@@ -63,6 +63,9 @@ def by_content(meaning: Mapping[str, Any], method: str = "") -> dict[str, Any]:
         key: by_content(value, method) if isinstance(value, Mapping) else value
         for key, value in meaning.items()
     }
+    listed = Path(str(found.get("trusted", "")))
+    if listed.is_file():
+        found["trusted"] = _digest(listed)
     path = str(found.get("net_params", {}).get("encoder_weights", NONE))
     if path == NONE or path.startswith(_DIGEST):
         return found

@@ -13,15 +13,13 @@ from safetensors.torch import load_file, save_file
 
 from noisylabels.errors import InvalidData, NoisyLabelsError
 from noisylabels.store.files import disk_errors
-from noisylabels.store.runs import forget_scores
+from noisylabels.store.runs import ABOUT, MODEL, forget_scores
 from noisylabels_plugins.selection import weights_of
 
 if TYPE_CHECKING:
     from noisylabels_plugins.run import Run
 
-STATE, MODEL = "state.pt", "model.safetensors"
-ABOUT = "noisylabels"
-"""Key of what a model says about itself."""
+STATE = "state.pt"
 
 
 def save_state(run: "Run", folder: Path) -> None:
@@ -68,6 +66,7 @@ def save_model(run: "Run", folder: Path) -> None:
     about = {
         "step": str(best["step"] if best else run.step),
         "done": str(run.step),
+        "steps": str(run.steps),
         "select": run.spec.select,
     }
     about |= names(run)
@@ -119,7 +118,8 @@ def load_model(run: "Run", folder: Path) -> None:
     path = folder / MODEL
     if not path.exists():
         raise InvalidData(
-            f"{folder} holds no trained model yet; let noisylabels train finish, or --resume it."
+            f"{folder} holds no trained model yet; let noisylabels train finish, --resume it, or start it "
+            "anew if it was killed in its first epoch."
         )
     try:
         with safe_open(path, "pt") as file:

@@ -11,7 +11,7 @@ from noisylabels.case import Case, LabelMap
 from noisylabels.metrics.overlap import confusion, dice, structure_counts
 from noisylabels.scoring import CaseScore, score_case
 from noisylabels.store.dataset import Dataset
-from noisylabels.store.files import write_labels
+from noisylabels.store.files import disk_errors, write_labels
 from noisylabels.store.runs import beside
 from noisylabels_plugins.batches import normalise
 from noisylabels_plugins.run import Run
@@ -41,7 +41,8 @@ def evaluate(trained: Trained, dataset: Dataset, part: str) -> Iterator[list[Cas
     """
     info = dataset.info
     out = trained.folder / beside("predictions", part)
-    out.mkdir(exist_ok=True)
+    with disk_errors(out):
+        out.mkdir(exist_ok=True)
     for case, predicted in predictions(trained, dataset.clean, dataset.ids(part)):
         write_labels(out / f"{case.case_id}{info.ending}", predicted, case.spacing)
         yield score_case(case.case_id, predicted, case.labels, info.structures, case.spacing)

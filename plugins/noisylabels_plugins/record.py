@@ -5,7 +5,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -47,11 +47,16 @@ def write_record(run: "Run", folder: Path, words: Sequence[str] = ()) -> None:
     write_bytes(folder / "run.json", json.dumps(values, indent=2).encode() + b"\n")
 
 
-def refuse_other_data(folder: Path, dataset: Dataset) -> None:
+def refuse_other_data(folder: Path, dataset: Dataset, trusted: Collection[str] | None = None) -> None:
     """Refuse to go on with a run, or to score it, on data that are not those it was trained on.
 
+    Args:
+        folder: of the run.
+        dataset: as it is now.
+        trusted: the cases that are trusted now, if that matters.
+
     Raises:
-        Mismatch: images or labels are others.
+        Mismatch: images, labels, split or trusted cases are others.
     """
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     for name, now in (("data_digest", dataset.digest), ("clean_digest", dataset.clean.digest)):
@@ -61,6 +66,16 @@ def refuse_other_data(folder: Path, dataset: Dataset) -> None:
                 f"{folder} was trained on data with the digest {then[:12]}, but {dataset.path} has {now[:12]}; put the "
                 "right data back, or start a new run."
             )
+    if record.get("split_digest", dataset.split_digest) != dataset.split_digest:
+        raise Mismatch(
+            f"The split of {dataset.clean.path} is not the one that {folder} was trained with; put it back, or start a "
+            "new run."
+        )
+    if trusted is not None and record.get("trusted_cases", sorted(trusted)) != sorted(trusted):
+        raise Mismatch(
+            f"The trusted cases are {len(trusted)} now and not those {len(record['trusted_cases'])} that {folder} "
+            "began with; put the list back, or start a new run."
+        )
 
 
 def facts(run: "Run") -> dict[str, Any]:
@@ -76,6 +91,7 @@ def facts(run: "Run") -> dict[str, Any]:
         "dataset": dataset.clean.info.name,
         "data_digest": dataset.digest,
         "clean_digest": dataset.clean.digest,
+        "split_digest": dataset.split_digest,
         "trusted_cases": sorted(run.data.trusted),
         "sees": sees(run),
         "weights": sum(p.numel() for module in nets.values() for p in module.parameters()),

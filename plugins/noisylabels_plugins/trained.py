@@ -80,8 +80,14 @@ class Trained:
         """The dataset that it was trained on.
 
         Raises:
-            Mismatch: its images or labels are no longer those.
+            InvalidData: it is no longer there.
+            Mismatch: its images, labels or split are no longer those.
         """
+        if not Path(self.spec.data).exists():
+            raise InvalidData(
+                f"{self.folder} was trained on {self.spec.data}, which is not there; put it back, or label "
+                f"another dataset with: noisylabels predict {self.folder} --data FOLDER"
+            )
         dataset = Dataset.open(self.spec.data)
         refuse_other_data(self.folder, dataset)
         return dataset

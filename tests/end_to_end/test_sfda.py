@@ -92,13 +92,13 @@ def test_from_a_source_model_to_a_model_of_the_target(noisylabels, world):
 
 def test_label_maps_as_files(noisylabels, world):
     answer = noisylabels("predict", "runs/source", "--data", "phantoms-target", "--part", "train,val")
-    out = world / "runs" / "source" / "predictions-phantoms-target"
+    out = world / "runs" / "source" / "predicted-phantoms-target"
     assert (answer.code, answer.out) == (0, f"{out.relative_to(world)}\n"), answer.err
     target = Dataset.open("phantoms-target")
     wanted = sorted(f"{case_id}.png" for part in ("train", "val") for case_id in target.ids(part))
     assert sorted(p.name for p in out.iterdir()) == [*wanted, "provenance.json"]
     assert read_labels(out / wanted[0])[0].shape == (35, 45)
-    assert "runs/source/predictions-phantoms-target is already there" in one_sentence(
+    assert "runs/source/predicted-phantoms-target is already there" in one_sentence(
         noisylabels("predict", "runs/source", "--data", "phantoms-target"), 2
     )
     assert noisylabels("predict", "runs/source", "--data", "phantoms-target", "--out", "all").code == 0

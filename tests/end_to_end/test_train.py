@@ -175,7 +175,10 @@ def test_ctrl_c_leaves_a_run_that_resume_finishes(train, noisylabels, here, nois
     assert "Traceback" not in done.stderr
     looked = noisylabels("evaluate", "part")
     assert looked.code == 0, "what is there can be looked at"
-    assert "Warning: part was stopped after 1 of 3 epochs; these are the scores of that" in looked.err
+    assert (
+        f"Warning: the weights in part have seen {steps // 2 + 1} of {steps} updates; these are their scores"
+        in looked.err
+    )
     assert "jcas ‡" in looked.out
     assert "‡ Scored before training had ended." in noisylabels("compare", "part").out
     assert {"scores.csv", "predictions"} <= {file.name for file in (here / "part").iterdir()}
@@ -267,7 +270,7 @@ def test_folders_that_are_none(noisylabels, train, here):
     (here / "r" / "state.pt").unlink()
     assert "no state to go on from" in one_sentence(noisylabels("train", "--resume", "--out", "r"), 3)
     (here / "r" / "run.json").write_text("[]")
-    assert "not a run of noisylabels" in one_sentence(noisylabels("evaluate", "r"), 3)
+    assert "is not the record of a run" in one_sentence(noisylabels("evaluate", "r"), 3)
     for command in ("evaluate", "compare", "report"):
         assert "nowhere" in one_sentence(noisylabels(command, "nowhere"), 3)
     assert "nowhere" in one_sentence(noisylabels("train", "--resume", "--out", "nowhere"), 3)

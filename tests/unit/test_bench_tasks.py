@@ -8,10 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from processes import alive, environment, until
+from safetensors.torch import save_file
 
-from noisylabels.errors import UsageError
+from noisylabels.errors import Mismatch, UsageError
+from noisylabels.scoring import CaseScore, write_scores
 from noisylabels.store.locks import Lock, holder
+from noisylabels.store.runs import RunRecord
 from noisylabels.suites import load
 from noisylabels_cli import bench_runner
 from noisylabels_cli.bench import _run
@@ -19,7 +23,7 @@ from noisylabels_cli.bench_check import check_commands, check_suite
 from noisylabels_cli.bench_child import BUSY, main, open_steps
 from noisylabels_cli.bench_progress import Progress, duration
 from noisylabels_cli.bench_runner import Ended, Runner, available_kib, child_environment
-from noisylabels_cli.bench_tasks import Place, Task, all_tasks
+from noisylabels_cli.bench_tasks import Place, Task, all_tasks, refuse_other_meaning
 
 
 def phantoms(folder, name, cell=None, cases=9):
@@ -117,6 +121,26 @@ def test_steps_go_on_after_the_last_product(tmp_path):
     steps = [step("phantom", "there"), step("train", "there"), step("predict", "no")]
     assert open_steps(steps) == steps[1:]
     assert open_steps([step("train", "no"), step("evaluate", "there")]) == []
+
+
+@pytest.mark.parametrize(("done", "finished"), [(5, False), (6, True)])
+def test_scores_of_a_training_that_was_stopped_are_not_the_end_of_a_cell(tmp_path, done, finished):
+    """Whoever evaluates a cell while it is stopped has it taken up all the same."""
+    info = {"method": "sr", "labels": "noisy", "dataset": "d", "seed": 0, "epochs": 3}
+    (tmp_path / "run.json").write_text(json.dumps(info))
+    about = {"noisylabels": json.dumps({"done": str(done), "steps": "6"})}
+    save_file({"a": torch.zeros(1)}, tmp_path / "model.safetensors", metadata=about)
+    steps = [
+        {"args": ["train", "sr"], "makes": str(tmp_path / "model.safetensors")},
+        {"args": ["evaluate", str(tmp_path)], "makes": str(tmp_path / "scores.csv")},
+    ]
+    assert open_steps(steps) == steps
+    write_scores(tmp_path / "scores.csv", [CaseScore("a", "shaft", "dice", 0.5)])
+    assert open_steps(steps) == ([] if finished else steps)
+    run = RunRecord.open(tmp_path)
+    assert (run.progress, run.finished) == ((done, 6, "updates"), finished)
+    (tmp_path / "model.safetensors").write_bytes(b"\xff" * 100)
+    assert RunRecord.open(tmp_path).updates is None
 
 
 def test_a_child_without_its_parent_stops(tmp_path):
@@ -262,3 +286,12 @@ def test_values_of_the_prediction_are_looked_at_before(tmp_path, predict, flags)
     check_commands(tasks)
     args = next(args for task in tasks for args, _ in task.steps if args[0] == "predict")
     assert args[args.index("--out") + 2 : args.index("--device")] == flags
+
+
+def test_a_cell_whose_settings_nobody_knows_is_not_taken_over(tmp_path):
+    task = phantoms(tmp_path, "one")
+    (tmp_path / "one").mkdir()
+    place = Place(tmp_path, None, "", "cpu")
+    with pytest.raises(Mismatch, match=r"one is there, but .*task.json, which says by what settings"):
+        refuse_other_meaning([task], place)
+    refuse_other_meaning([task], place, read_only=True)

@@ -61,6 +61,7 @@ def test_a_model_that_was_selected_says_so_and_how_long_training_went_on(spec, t
     assert about == {
         "step": "4",
         "done": "6",
+        "steps": str(run.steps),
         "select": "best-val",
         "method": "baseline",
         "net": "unet",

@@ -11,7 +11,7 @@ from small import small_dataset
 from toy_training import toy_batch, toy_task
 
 from noisylabels.errors import Mismatch, NoisyLabelsError, UsageError
-from noisylabels_cli.train import _stop_on_signal
+from noisylabels_cli.signals import collected
 from noisylabels_plugins import checkpoint, device, distributed, memory
 from noisylabels_plugins.adapt import _batches
 from noisylabels_plugins.api import Progress
@@ -218,7 +218,7 @@ def test_an_image_too_small_for_batch_normalisation_is_one_sentence():
 
 
 def test_a_second_sigterm_changes_nothing_a_second_ctrl_c_does():
-    with _stop_on_signal() as got:
+    with collected(insist=True) as got:
         signal.raise_signal(signal.SIGTERM)
         signal.raise_signal(signal.SIGTERM)
         assert got == [signal.SIGTERM, signal.SIGTERM]

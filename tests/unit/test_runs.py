@@ -45,13 +45,13 @@ def test_a_finished_run_is_read_back(tmp_path):
     assert [line["loss"] for line in run.log] == [1.5, 1.0]
     assert run.scores == scores
     assert {case_id: p.name for case_id, p in run.predictions.items()} == {"a": "a.png", "b.c": "b.c.nii.gz"}
-    assert (run.epochs, run.finished) == ((2, 2), True)
+    assert (run.progress, run.finished) == ((2, 2, "epochs"), True)
 
 
 def test_a_run_that_has_only_begun_is_a_run(tmp_path):
     run = RunRecord.open(folder(tmp_path))
     assert (list(run.log), list(run.scores), dict(run.predictions)) == ([], [], {})
-    assert (run.epochs, run.finished) == ((0, 2), False)
+    assert (run.progress, run.finished) == ((0, 2, "epochs"), False)
 
 
 def test_clean_labels_have_no_noise(tmp_path):
