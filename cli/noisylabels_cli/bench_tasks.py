@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from noisylabels.errors import InvalidData, Mismatch, UsageError
-from noisylabels.store.digests import combined_digest
 from noisylabels.store.runs import is_made
 from noisylabels.suite import Cell, Noise, Suite, decisive, merged
+
+_SPLIT = "split of the data"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +60,16 @@ class Place:
     Attributes:
         out: the folder of the whole.
         data: the user's dataset; None where phantoms are drawn.
-        digest: of the user's dataset and its split; "" where phantoms are drawn.
+        digest: of the user's dataset; "" where phantoms are drawn.
         device: as ``--device`` takes it.
+        split: digest of the split of the user's dataset.
     """
 
     out: Path
     data: Path | None
     digest: str
     device: str
+    split: str = ""
 
     @property
     def clean(self) -> Path:
@@ -208,7 +211,7 @@ def _made(noisy: Path) -> Path:
 def _noise_meaning(suite: Suite, noise: Noise, seed: int, place: Place) -> dict[str, Any]:
     from noisylabels_plugins.cell_weights import by_content
 
-    meaning: dict[str, Any] = {"data": place.digest or suite.phantom, "seed": seed}
+    meaning: dict[str, Any] = {**_data_meaning(suite, place), "seed": seed}
     meaning["recipe"] = noise.recipe.digest
     if noise.source:
         source = noise.source
@@ -218,6 +221,10 @@ def _noise_meaning(suite: Suite, noise: Noise, seed: int, place: Place) -> dict[
             "settings": by_content(decisive(merged(suite.settings, source.settings)), source.method),
         }
     return meaning
+
+
+def _data_meaning(suite: Suite, place: Place) -> dict[str, Any]:
+    return {"data": place.digest, _SPLIT: place.split} if place.digest else {"data": suite.phantom}
 
 
 @cache
@@ -242,7 +249,7 @@ def _cell_task(suite: Suite, cell: Cell, place: Place) -> Task:
     noise = (
         _noise_meaning(suite, cell.noise, cell.noise.seed(cell.seed), place)
         if cell.noise
-        else {"data": place.digest or suite.phantom}
+        else _data_meaning(suite, place)
     )
     needs = f"data.{data.name}" if cell.noise else "data"
     return Task(
@@ -262,6 +269,8 @@ def _difference(before: Any, now: Any, path: str = "") -> str:
     """The first value in which two records differ, in words; "" if they agree."""
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for key in sorted({*before, *now}):
+            if key == _SPLIT and key not in before:  # earlier records do not have it
+                continue
             found = _difference(before.get(key), now.get(key), f"{path} {key}".strip())
             if found:
                 return found
@@ -292,5 +301,4 @@ def place_of(suite: Suite, out: Path, given: Path | None, device: str) -> Place:
         raise UsageError(f"{data} is noisy; a suite makes its noise itself, so name {dataset.clean.path}.")
     if not dataset.ids("test"):
         raise UsageError(f"The split of {data} has no test case to score; make a split that has some.")
-    digest = combined_digest([("data", dataset.digest), ("split", dataset.split_digest)])
-    return Place(out, data, digest, device)
+    return Place(out, data, dataset.digest, device, dataset.split_digest)

@@ -35,18 +35,20 @@ def command(runs: Sequence[Path], part: str, device: str) -> None:
     folder and prints Dice, Jaccard and distances.
     """
     need("train", "torch", "safetensors")
+    from noisylabels.reports.groups import group_runs
     from noisylabels.reports.tables import result_table, to_text
     from noisylabels.scoring import RULES
     from noisylabels.store.runs import RunRecord
 
     opened = [RunRecord.open(folder) for folder in runs]
+    group_runs(opened)  # refuses what cannot stand in one table before anything is computed
     scores = [evaluate(folder, part, device) for folder in runs]
     records = [replace(record, scores=found) for record, found in zip(opened, scores, strict=True)]
     metrics = dict.fromkeys(score.metric for found in scores for score in found if score.metric not in COUNTS)
     for record in records:
         if not record.finished:
             say(
-                "Warning: the weights in {} have seen {} of {} {}; these are their scores, and training further "
+                "Warning: {} was stopped after {} of {} {}; these are the scores of that, and training further "
                 "removes them.".format(record.path, *record.progress)
             )
     if part != "test":

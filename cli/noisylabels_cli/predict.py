@@ -126,13 +126,13 @@ class Wanted:
 
     def reader(self, run: Path) -> "Reader":
         """A run, ready to label."""
-        from noisylabels.store.runs import RunRecord
+        from noisylabels.store.runs import MODEL, RunRecord
         from noisylabels_plugins.readers import Reader
         from noisylabels_plugins.run import choose_device
 
         record = RunRecord.open(run)
-        if not record.finished:
-            say("Warning: the weights in {} have seen {} of {} {}.".format(run, *record.progress))
+        if not record.finished and (run / MODEL).exists():
+            say("Warning: {} was stopped after {} of {} {}.".format(run, *record.progress))
         return Reader(run, self.target, choose_device(self.device), self.fit)
 
     def facts(self, runs: Sequence[Path], readers: Mapping[str, "Reader"], out: Path, *more: str) -> Any:

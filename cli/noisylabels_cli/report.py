@@ -47,17 +47,17 @@ def command(runs: Sequence[Path], folder: Path | None, out: Path, title: str) ->
         folder = first.path / str(first.info["data"])
     dataset = Dataset.open(folder)
     for record in records:
-        _refuse_other(record, "clean_digest", dataset.clean)
+        _refuse_other(record, "cases_digest", dataset.cases_digest, dataset)
     if first is not None and first.labels == "noisy":
-        _refuse_other(first, "data_digest", dataset)
+        _refuse_other(first, "data_digest", dataset.digest, dataset)
     data(str(write_report(out, dataset, records, title)))
 
 
-def _refuse_other(record: "RunRecord", name: str, dataset: "Dataset") -> None:
+def _refuse_other(record: "RunRecord", name: str, now: str, dataset: "Dataset") -> None:
     """Images of one dataset do not go with what was predicted for another, nor noise with a run on other labels."""
-    then = record.info.get(name, dataset.digest)
-    if then != dataset.digest:
+    then = record.info.get(name, now)
+    if then != now:
         raise Mismatch(
             f"{record.path} was trained on data with the digest {then[:12]}, and {dataset.path} has "
-            f"{dataset.digest[:12]}; put the right data back, or name them with --data."
+            f"{now[:12]}; put the right data back, or name them with --data."
         )

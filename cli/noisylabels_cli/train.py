@@ -204,7 +204,7 @@ def _prepared(spec: "RunSpec | None", out: Path, device: str, group: "Group") ->
 
 def refuse_existing(out: Path) -> None:
     """Refuse to write a run where something is."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and (not out.is_dir() or any(one.name != "lock" for one in out.iterdir())):
         way = "--resume the run in it" if (out / "state.pt").exists() else "remove it"
         raise UsageError(f"{out} is already there; choose another --out, or {way}.")
 

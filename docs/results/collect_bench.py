@@ -113,10 +113,13 @@ def curves(folder: Path, noise: str, names: Iterable[str]) -> None:
         for row in names
     }
     seen = {row: seeds for row, seeds in seen.items() if seeds}
-    epochs = [line["epoch"] + 1 for line in next(iter(seen.values()))[0]]
-    print(f"\n{noise}: validation, clean (training, given)\n\n| row | {' | '.join(map(str, epochs))} |")
-    print(f"|---|{'--:|' * len(epochs)}")
-    for row, seeds in seen.items():
+    print(f"\n{noise}: validation, clean (training, given)")
+    shown: tuple[int, ...] = ()
+    for row, seeds in sorted(seen.items(), key=lambda item: -len(item[1][0])):
+        epochs = tuple(line["epoch"] + 1 for line in seeds[0])
+        if epochs != shown:
+            print(f"\n| row | {' | '.join(map(str, epochs))} |\n|---|{'--:|' * len(epochs)}")
+            shown = epochs
         cells = []
         for looks in zip(*seeds, strict=True):
             clean = mean(100 * line["val"]["mean_dice"] for line in looks)

@@ -63,6 +63,11 @@ class Group:
         return self.runs[0].dataset
 
     @property
+    def data(self) -> str:
+        """Which images and clean labels, by their digest; empty where the runs do not say."""
+        return _settings(self.runs[0]).get("data", "")
+
+    @property
     def title(self) -> str:
         """The group in words, as in "baseline, noisy labels" or "upper bound, clean labels"."""
         return f"{self.who}, {self.labels} labels"
@@ -105,8 +110,7 @@ def group_runs(runs: Iterable[RunRecord]) -> list[Group]:
     found: dict[tuple[str, ...], list[RunRecord]] = {}
     for run in runs:
         found.setdefault(_key(run), []).append(run)
-    for members in found.values():
-        _refuse_same_seed(members)
+    found = {key: _one_per_seed(members) for key, members in found.items()}
     firsts = [members[0] for members in found.values()]
     groups = [
         Group(first.method, _role(first, firsts), tuple(sorted(members, key=lambda r: r.seed)))
@@ -122,15 +126,18 @@ def warnings(groups: Iterable[Group]) -> list[str]:
     return [text for mark, text in ((MARK, WARNED), (PART, PARTLY)) if mark in marks]
 
 
-def _refuse_same_seed(members: Sequence[RunRecord]) -> None:
+def _one_per_seed(members: Sequence[RunRecord]) -> list[RunRecord]:
+    """The runs of a row. An upper bound that was trained anew for another noise is the same, and counts once."""
     seen: dict[int, RunRecord] = {}
     for run in members:
         other = seen.setdefault(run.seed, run)
-        if other is not run:
+        if other is run:
+            continue
+        if run.path == other.path or run.labels != "clean" or list(run.scores) != list(other.scores):
             raise UsageError(
-                f"{other.path} and {run.path} would share a row, and both have seed {run.seed}: name a run once, and "
-                "compare the same training on two kinds of labels one at a time."
+                f"{other.path} and {run.path} would share a row, and both have seed {run.seed}; leave one of them out."
             )
+    return list(seen.values())
 
 
 def noises(groups: Iterable[Group]) -> list[str]:
@@ -145,7 +152,7 @@ def share_of_gap(group: Group, groups: Sequence[Group], metric: str, rule: str) 
         0 at the baseline, 1 at the upper bound; None where the two are not there exactly once, the three have no
         seed in common, or there is no gap.
     """
-    same = [g for g in groups if g.dataset == group.dataset]
+    same = [g for g in groups if (g.dataset, g.data) == (group.dataset, group.data)]
     noisy = [g for g in same if g.role == "baseline" and g.noise == group.noise]
     upper = [g for g in same if g.role == "upper"]
     if group.role != "method" or len(noisy) != 1 or len(upper) != 1:
@@ -188,7 +195,7 @@ def _facts(info: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: info.get(name) for name in _APART}
     if (info.get("select") or "last") != "last":  # else validation changes nothing
         found["validate_every"] = info.get("validate_every")
-    found["data"] = str(info.get("clean_digest") or "")[:8]
+    found["data"] = str(info.get("cases_digest") or "")[:8]
     shape = "x".join(str(n) for n in sees.get("shape") or ())
     return {**found, "shape": shape, "precision": place.get("precision"), "processes": place.get("processes")}
 
@@ -218,7 +225,12 @@ def _name(group: Group, groups: Sequence[Group]) -> str:
     run = group.runs[0]
     rivals = [g.runs[0] for g in groups if _key(g.runs[0])[:4] == _key(run)[:4]]
     counts = Counter(item for rival in rivals for item in _settings(rival).items())
-    own = [f"{k} {v}" for k, v in _settings(run).items() if counts[k, v] < len(rivals)]
+    several = {g.data for g in groups if g.dataset == group.dataset} != {group.data}
+    own = [
+        f"{k} {v}"
+        for k, v in _settings(run).items()
+        if counts[k, v] < len(rivals) or (k == "data" and several)
+    ]
     name = run.row or (f"{run.method} ({', '.join(own)})" if own else run.method)
     marks = [MARK] if _settings(run)["select"] == "best-test" else []
     marks += [] if all(one.finished for one in group.runs if one.scores) else [PART]

@@ -198,6 +198,12 @@ class Dataset:
         return sorted(self.splits[name].parts.get(part, ()))
 
     @property
+    def cases_digest(self) -> str:
+        """Identity of the images and clean labels, whoever else has read them."""
+        entries = self.clean.entries.values()
+        return combined_digest((one.case_id, f"{one.image_digest} {one.labels_digest}") for one in entries)
+
+    @property
     def split_digest(self) -> str:
         """Identity of the default split: which cases are in which part. It is no part of :attr:`digest`."""
         return combined_digest((case_id, part) for part in PARTS for case_id in self.ids(part))

@@ -39,7 +39,8 @@ class RunRecord:
         scores: ``scores.csv``; empty if the run was not evaluated.
         predictions: label file of every predicted case, by id.
         row: what a table calls it; "" for the method and what sets it apart.
-        updates: how many the weights have seen, and those of the whole training; None where they do not say.
+        updates: how many had been made when the weights were written, and those of the whole training; None where
+            they do not say.
     """
 
     path: Path
@@ -98,7 +99,7 @@ class RunRecord:
 
     @property
     def progress(self) -> tuple[int, int, str]:
-        """How much of the training its weights have seen, of how much, and the unit."""
+        """How long the training had gone on when the weights were written, of how long, and the unit."""
         if self.updates is not None:
             return *self.updates, "updates"
         done = int(self.log[-1]["epoch"]) + 1 if self.log else 0

@@ -91,6 +91,7 @@ def facts(run: "Run") -> dict[str, Any]:
         "dataset": dataset.clean.info.name,
         "data_digest": dataset.digest,
         "clean_digest": dataset.clean.digest,
+        "cases_digest": dataset.cases_digest,
         "split_digest": dataset.split_digest,
         "trusted_cases": sorted(run.data.trusted),
         "sees": sees(run),

@@ -76,7 +76,7 @@ def test_a_report_shows_a_run_on_its_own_data_alone(noisylabels, made):
 
 
 def test_a_run_named_twice(noisylabels, made):
-    assert "both have seed 3: name a run once" in said(noisylabels("compare", "r", "r"), 2)
+    assert "both have seed 3; leave one of them out" in said(noisylabels("compare", "r", "r"), 2)
 
 
 def test_two_processes_at_one_run(noisylabels, made):

@@ -176,7 +176,7 @@ def test_ctrl_c_leaves_a_run_that_resume_finishes(train, noisylabels, here, nois
     looked = noisylabels("evaluate", "part")
     assert looked.code == 0, "what is there can be looked at"
     assert (
-        f"Warning: the weights in part have seen {steps // 2 + 1} of {steps} updates; these are their scores"
+        f"Warning: part was stopped after {steps // 2 + 1} of {steps} updates; these are the scores of that"
         in looked.err
     )
     assert "jcas ‡" in looked.out

@@ -1,9 +1,11 @@
 """Which runs belong together, who is baseline to whom, and which runs and seeds a mean or a share is of."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from noisylabels.errors import UsageError
 from noisylabels.reports.groups import group_runs, noises, share_of_gap
 from noisylabels.scoring import CaseScore
 from noisylabels.store.runs import RunRecord
@@ -100,3 +102,28 @@ def test_only_weights_chosen_on_the_test_cases_have_the_mark():
 def test_every_noise_is_named_once():
     groups = group_runs([run(), run("jcas"), run(noise="dilate"), run(labels="clean")])
     assert noises(groups) == ["dilate", "ellipse"]
+
+
+def test_other_images_are_another_row():
+    """A reader that was added changes the dataset's digest, and neither images nor clean labels."""
+    one, other = {"cases_digest": "a" * 64, "clean_digest": "1"}, {"cases_digest": "b" * 64}
+    alike = [run(seed=0, **one), run(seed=1, **{**one, "clean_digest": "2"})]
+    assert [g.name for g in group_runs(alike)] == ["baseline"]
+    groups = group_runs([*alike, run(seed=2, **other), run(labels="clean", seed=0, **other)])
+    assert [(g.name, len(g.runs)) for g in groups] == [
+        ("baseline (data aaaaaaaa)", 2), ("baseline (data bbbbbbbb)", 1), ("baseline (data bbbbbbbb)", 1),
+    ]  # fmt: skip
+    method = run("jcas", seed=0, **one)
+    found = group_runs([*alike, method, run(labels="clean", seed=0, **other)])
+    assert share_of_gap(found[1], found, "dice", "present") is None
+
+
+def test_an_upper_bound_that_was_trained_twice_counts_once():
+    twice = [replace(run(labels="clean"), path=Path(name)) for name in ("u", "v")]
+    assert [len(g.runs) for g in group_runs(twice)] == [1]
+    changed = replace(twice[1], scores=[])
+    for pair in ([twice[0], changed], [run(), replace(run(), path=Path("v"))]):
+        with pytest.raises(
+            UsageError, match="would share a row, and both have seed 0; leave one of them out"
+        ):
+            group_runs(pair)
