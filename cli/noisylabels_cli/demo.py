@@ -81,12 +81,13 @@ def _noisy(out: Path, seed: int) -> "Dataset":
 
 def _run(out: Path, noisy: "Dataset", method: str, labels: str, seed: int) -> Path:
     """One trained and evaluated run; what is there of it already is used."""
+    from noisylabels.store.runs import SCORES, is_made
     from noisylabels_cli.evaluate import evaluate
     from noisylabels_cli.train import train
     from noisylabels_plugins.run import Run, RunSpec, choose_device
 
     folder = out / "runs" / f"{method}-{labels}-{seed}"
-    if (folder / "scores.csv").exists():
+    if is_made(folder / SCORES):
         say(f"{folder} is already there.")
         return folder
     spec = RunSpec(method=method, data=str(noisy.path), labels=labels, seed=seed, **TRAINING)  # type: ignore[arg-type]
