@@ -91,7 +91,8 @@ def command(
 
         found = with_weights(found, weights)
     cells = {cell.name for cell in chosen(found.cells(), _split(only), shard)}
-    from noisylabels_cli.bench_tasks import all_tasks, place_of, refuse_other_meaning
+    from noisylabels_cli.bench_meaning import refuse_other_meaning
+    from noisylabels_cli.bench_tasks import all_tasks, place_of
 
     where = place_of(found, out or Path(f"bench-{found.name}"), folder, given["device"])
     if only_table and not where.out.is_dir():

@@ -6,18 +6,18 @@ OUT/runs/ROW-NOISE-SEED   a run folder for every cell
 work/TASK/ in OUT         task.json: what is meant; log.txt: what was said; lock: who is at it
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from noisylabels.errors import InvalidData, Mismatch, UsageError
+from noisylabels.errors import UsageError
 from noisylabels.store.runs import is_made
 from noisylabels.suite import Cell, Noise, Suite, decisive, merged
 
-_SPLIT = "split of the data"
+SPLIT = "split of the data"
+"""Where what a task depends on names the split."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,51 +105,6 @@ def all_tasks(suite: Suite, place: Place) -> list[Task]:
     return list(found.values())
 
 
-def refuse_other_meaning(tasks: Sequence[Task], place: Place, *, read_only: bool = False) -> None:
-    """Refuse a folder in which something was made by other settings than the suite has now.
-
-    Args:
-        tasks: of the suite.
-        place: where.
-        read_only: whether nothing will be made, so that what has no record may stay.
-
-    Raises:
-        Mismatch: so it is; the message says what, where, and the way out.
-        InvalidData: the record of a task is damaged.
-    """
-    for task in tasks:
-        record = place.work(task.name) / "task.json"
-        if not task.begun.exists():
-            continue
-        if not record.exists():
-            if read_only:
-                continue
-            raise Mismatch(
-                f"{task.begun} is there, but {record}, which says by what settings it was made, is not; put that back, "
-                "or remove the former to have it made anew."
-            )
-        try:
-            before = json.loads(record.read_text(encoding="utf-8"))["meaning"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InvalidData(f"{record} is damaged; remove it and {task.begun}.") from error
-        differs = _difference(_by_content(before), json.loads(json.dumps(task.meaning)))
-        if differs:
-            raise Mismatch(
-                f"{task.begun} was made with other settings than the suite has now ({differs}); remove it to have "
-                "it made anew, or choose another --out."
-            )
-
-
-def _by_content(before: Any) -> Any:
-    """A record that may name weight files by their path, as far as they are still there."""
-    from noisylabels_plugins.cell_weights import by_content
-
-    try:
-        return by_content(before) if isinstance(before, Mapping) else before
-    except UsageError:
-        return before
-
-
 def _phantoms(name: str, out: Path, options: Mapping[str, Any] | None) -> Task:
     known = dict(options or {})
     flags = [f"--{key}={'x'.join(map(str, v)) if isinstance(v, list) else v}" for key, v in known.items()]
@@ -224,7 +179,7 @@ def _noise_meaning(suite: Suite, noise: Noise, seed: int, place: Place) -> dict[
 
 
 def _data_meaning(suite: Suite, place: Place) -> dict[str, Any]:
-    return {"data": place.digest, _SPLIT: place.split} if place.digest else {"data": suite.phantom}
+    return {"data": place.digest, SPLIT: place.split} if place.digest else {"data": suite.phantom}
 
 
 @cache
@@ -265,23 +220,6 @@ def _cell_task(suite: Suite, cell: Cell, place: Place) -> Task:
     )
 
 
-def _difference(before: Any, now: Any, path: str = "") -> str:
-    """The first value in which two records differ, in words; "" if they agree."""
-    if isinstance(before, Mapping) and isinstance(now, Mapping):
-        for key in sorted({*before, *now}):
-            if key == _SPLIT and key not in before:  # earlier records do not have it
-                continue
-            found = _difference(before.get(key), now.get(key), f"{path} {key}".strip())
-            if found:
-                return found
-        return ""
-    return "" if before == now else f"{path.replace('_', ' ')}: {_word(before)} then, {_word(now)} now"
-
-
-def _word(value: Any) -> str:
-    return "the default" if value is None else str(value)[:40]
-
-
 def place_of(suite: Suite, out: Path, given: Path | None, device: str) -> Place:
     """Where a suite is run; the user's dataset, if it needs one, is opened.
 
@@ -290,6 +228,7 @@ def place_of(suite: Suite, out: Path, given: Path | None, device: str) -> Place:
         InvalidData: the dataset is missing or damaged.
     """
     from noisylabels.store.dataset import Dataset
+    from noisylabels.store.identity import split_digest
 
     data = given or suite.data
     if data is None and suite.phantom is None:
@@ -301,4 +240,4 @@ def place_of(suite: Suite, out: Path, given: Path | None, device: str) -> Place:
         raise UsageError(f"{data} is noisy; a suite makes its noise itself, so name {dataset.clean.path}.")
     if not dataset.ids("test"):
         raise UsageError(f"The split of {data} has no test case to score; make a split that has some.")
-    return Place(out, data, dataset.digest, device, dataset.split_digest)
+    return Place(out, data, dataset.digest, device, split_digest(dataset))

@@ -39,6 +39,7 @@ def command(runs: Sequence[Path], folder: Path | None, out: Path, title: str) ->
         raise UsageError("Name a run, or a noisy dataset with --data FOLDER.")
     from noisylabels.reports.html import write_report
     from noisylabels.store.dataset import Dataset
+    from noisylabels.store.identity import cases_digest
     from noisylabels.store.runs import RunRecord
 
     records, first = [RunRecord.open(run) for run in runs], None
@@ -47,7 +48,7 @@ def command(runs: Sequence[Path], folder: Path | None, out: Path, title: str) ->
         folder = first.path / str(first.info["data"])
     dataset = Dataset.open(folder)
     for record in records:
-        _refuse_other(record, "cases_digest", dataset.cases_digest, dataset)
+        _refuse_other(record, "cases_digest", cases_digest(dataset), dataset)
     if first is not None and first.labels == "noisy":
         _refuse_other(first, "data_digest", dataset.digest, dataset)
     data(str(write_report(out, dataset, records, title)))

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from noisylabels.case import IGNORE, Case, LabelMap
 from noisylabels.errors import InvalidData, unknown
 from noisylabels.recipe import Recipe
-from noisylabels.store.digests import combined_digest, content_digest
+from noisylabels.store.digests import content_digest
 from noisylabels.store.entries import CaseEntry, cases_from_csv, dataset_digest
 from noisylabels.store.files import image_names, read_image, read_labels
 from noisylabels.store.index import DatasetInfo
@@ -196,17 +196,6 @@ class Dataset:
         if part not in PARTS:
             raise unknown("part of a split", part, PARTS)
         return sorted(self.splits[name].parts.get(part, ()))
-
-    @property
-    def cases_digest(self) -> str:
-        """Identity of the images and clean labels, whoever else has read them."""
-        entries = self.clean.entries.values()
-        return combined_digest((one.case_id, f"{one.image_digest} {one.labels_digest}") for one in entries)
-
-    @property
-    def split_digest(self) -> str:
-        """Identity of the default split: which cases are in which part. It is no part of :attr:`digest`."""
-        return combined_digest((case_id, part) for part in PARTS for case_id in self.ids(part))
 
     def load(self, case_id: str, image: bool = True, readers: bool = True, scores: bool = False) -> Case:
         """Read one case, checked against its digests.

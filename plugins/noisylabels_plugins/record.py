@@ -17,6 +17,7 @@ import noisylabels
 from noisylabels.errors import Mismatch
 from noisylabels.store.dataset import Dataset
 from noisylabels.store.files import write_bytes
+from noisylabels.store.identity import cases_digest, split_digest
 from noisylabels.store.links import relative
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def refuse_other_data(folder: Path, dataset: Dataset, trusted: Collection[str] |
                 f"{folder} was trained on data with the digest {then[:12]}, but {dataset.path} has {now[:12]}; put the "
                 "right data back, or start a new run."
             )
-    if record.get("split_digest", dataset.split_digest) != dataset.split_digest:
+    if record.get("split_digest", now := split_digest(dataset)) != now:
         raise Mismatch(
             f"The split of {dataset.clean.path} is not the one that {folder} was trained with; put it back, or start a "
             "new run."
@@ -91,8 +92,8 @@ def facts(run: "Run") -> dict[str, Any]:
         "dataset": dataset.clean.info.name,
         "data_digest": dataset.digest,
         "clean_digest": dataset.clean.digest,
-        "cases_digest": dataset.cases_digest,
-        "split_digest": dataset.split_digest,
+        "cases_digest": cases_digest(dataset),
+        "split_digest": split_digest(dataset),
         "trusted_cases": sorted(run.data.trusted),
         "sees": sees(run),
         "weights": sum(p.numel() for module in nets.values() for p in module.parameters()),

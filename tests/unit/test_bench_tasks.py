@@ -21,9 +21,10 @@ from noisylabels_cli import bench_runner
 from noisylabels_cli.bench import _run
 from noisylabels_cli.bench_check import check_commands, check_suite
 from noisylabels_cli.bench_child import BUSY, main, open_steps
+from noisylabels_cli.bench_meaning import refuse_other_meaning
 from noisylabels_cli.bench_progress import Progress, duration
 from noisylabels_cli.bench_runner import Ended, Runner, available_kib, child_environment
-from noisylabels_cli.bench_tasks import Place, Task, all_tasks, refuse_other_meaning
+from noisylabels_cli.bench_tasks import Place, Task, all_tasks
 
 
 def phantoms(folder, name, cell=None, cases=9):

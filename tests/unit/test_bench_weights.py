@@ -5,7 +5,8 @@ import pytest
 
 from noisylabels.errors import Mismatch, UsageError
 from noisylabels.suites import load
-from noisylabels_cli.bench_tasks import Place, all_tasks, refuse_other_meaning
+from noisylabels_cli.bench_meaning import refuse_other_meaning
+from noisylabels_cli.bench_tasks import Place, all_tasks
 from noisylabels_plugins import cell_weights
 
 
