@@ -188,7 +188,7 @@ def _client(scheduler: str) -> Iterator[Any]:
 
 
 def _close(client: Any) -> None:
-    with suppress(TimeoutError):
+    with suppress(TimeoutError):  # a cluster that is gone does not say goodbye
         client.close(timeout=1)
 
 

@@ -41,7 +41,9 @@ def command(runs: Sequence[Path], part: str, device: str) -> None:
     from noisylabels.store.runs import RunRecord
 
     opened = [RunRecord.open(folder) for folder in runs]
-    group_runs(opened)  # refuses what cannot stand in one table before anything is computed
+    group_runs(
+        replace(record, scores=()) for record in opened
+    )  # refuses what cannot share a table, before all work
     scores = [evaluate(folder, part, device) for folder in runs]
     records = [replace(record, scores=found) for record, found in zip(opened, scores, strict=True)]
     metrics = dict.fromkeys(score.metric for found in scores for score in found if score.metric not in COUNTS)

@@ -47,8 +47,9 @@ def command(runs: Sequence[Path], folder: Path | None, out: Path, title: str) ->
         first = next((record for record in records if record.labels == "noisy"), records[0])
         folder = first.path / str(first.info["data"])
     dataset = Dataset.open(folder)
+    cases = cases_digest(dataset)
     for record in records:
-        _refuse_other(record, "cases_digest", cases_digest(dataset), dataset)
+        _refuse_other(record, "cases_digest", cases, dataset)
     if first is not None and first.labels == "noisy":
         _refuse_other(first, "data_digest", dataset.digest, dataset)
     data(str(write_report(out, dataset, records, title)))

@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from noisylabels.errors import NoisyLabelsError, UsageError
-from noisylabels.store.locks import alone
+from noisylabels.store.locks import LOCK, alone
 from noisylabels_cli import flags
 from noisylabels_cli.embedded import embedded_noisy
 from noisylabels_cli.extras import need
@@ -47,20 +47,19 @@ class TrainCommand(flags.FlagCommand):
 
 
 def _choose(typed: Mapping[str, Any]) -> list[flags.Group]:
-    name, net, loss = typed.get("method") or "", typed.get("net"), typed.get("loss")
-    known = not name.startswith("-")  # else the flag of a method that is not named
-    if typed.get("resume") and typed.get("out") and not (name and known and net and loss):
-        need("train", "torch", "safetensors")
-        from noisylabels_plugins.spec import read_spec
-
-        stored = read_spec(Path(typed["out"]))
-        name, net, loss = name if name and known else stored.method, net or stored.net, loss or stored.loss
-    if not name:
+    name, net, loss = str(typed.get("method") or ""), typed.get("net"), typed.get("loss")
+    resumed = typed.get("out") if typed.get("resume") else None
+    if not name and not resumed:
         return []
     need("train", "torch", "safetensors")
     from noisylabels_plugins.catalogue import LOSSES, METHODS, NETS
-    from noisylabels_plugins.spec import Engine
+    from noisylabels_plugins.spec import Engine, read_spec
 
+    if resumed:
+        stored = read_spec(Path(resumed))
+        if not name or name.startswith("-"):  # a flag stands where the method might
+            name = stored.method
+        net, loss = net or stored.net, loss or stored.loss
     method = METHODS.load(name)
     net = net or method.Method.DEFAULT_NET
     found = [
@@ -204,9 +203,9 @@ def _prepared(spec: "RunSpec | None", out: Path, device: str, group: "Group") ->
 
 def refuse_existing(out: Path) -> None:
     """Refuse to write a run where something is."""
-    if out.exists() and (not out.is_dir() or any(one.name != "lock" for one in out.iterdir())):
-        way = "--resume the run in it" if (out / "state.pt").exists() else "remove it"
-        raise UsageError(f"{out} is already there; choose another --out, or {way}.")
+    if out.exists() and (not out.is_dir() or any(one.name != LOCK for one in out.iterdir())):
+        way = ", or --resume the run in it" if (out / "run.json").exists() else ""
+        raise UsageError(f"{out} is already there; choose another --out{way}.")
 
 
 def train(run: "Run", out: Path, words: Sequence[str] = ()) -> None:

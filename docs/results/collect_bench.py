@@ -61,7 +61,9 @@ def runs_of(folder: Path, row: str, noise: str) -> list[Path]:
 def learned(folder: Path, noise: str, key: str) -> dict[str, list[list[list[float]]]]:
     """The matrices at the end of training, by row of the table and seed."""
     found = {row: [lines(run)[-1].get(key) for run in runs_of(folder, row, noise)] for row in LEARNERS}
-    return {LEARNERS[row]: seeds for row, seeds in found.items() if any(seeds)}
+    return {
+        LEARNERS[row]: [matrix for matrix in seeds if matrix] for row, seeds in found.items() if any(seeds)
+    }
 
 
 def matrices(folder: Path, noise: str, measured: dict[str, Any]) -> None:

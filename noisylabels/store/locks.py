@@ -18,6 +18,9 @@ from typing import Any
 from noisylabels.errors import UsageError
 from noisylabels.store.files import disk_errors
 
+LOCK = "lock"
+"""Name of the file in a folder that one process writes into."""
+
 BEAT_SECONDS = 10.0
 """How often a holder touches its lock."""
 
@@ -94,7 +97,7 @@ def alone(folder: Path) -> Iterator[None]:
         UsageError: another process is at it.
         NoisyLabelsError: the folder cannot be written.
     """
-    lock = Lock(folder / "lock")
+    lock = Lock(folder / LOCK)
     if lock.take():
         try:
             yield

@@ -69,7 +69,7 @@ class RunRecord:
             log=_log(path / "log.jsonl"),
             scores=read_scores(scores) if scores.exists() else (),
             predictions=_predictions(path / "predictions"),
-            updates=_updates(path / MODEL),
+            updates=_updates(path),
         )
 
     @property
@@ -116,7 +116,7 @@ def is_made(product: Path) -> bool:
     """Whether a file is there; scores of a run count only if it was trained to its end."""
     if product.name != SCORES or not product.exists():
         return product.exists()
-    updates = _updates(product.with_name(MODEL))
+    updates = _updates(product.parent)
     return updates[0] >= updates[1] if updates else RunRecord.open(product.parent).finished
 
 
@@ -132,22 +132,22 @@ def forget_scores(folder: Path) -> None:
         shutil.rmtree(folder / beside("predictions", part), ignore_errors=True)
 
 
-def _updates(path: Path) -> tuple[int, int] | None:
-    """What the head of a safetensors file says: eight bytes for the length of a JSON text, and the text."""
+def about_model(folder: Path) -> dict[str, str]:
+    """What a run's model says about itself; empty where there is none to read, which whoever loads it explains.
+
+    A safetensors file begins with the length of a JSON text, in eight bytes, and that text.
+    """
     try:
-        with path.open("rb") as file:
+        with (folder / MODEL).open("rb") as file:
             head = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        about = json.loads(head["__metadata__"][ABOUT])
-        return int(about["done"]), int(about["steps"])
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        MemoryError,
-        OverflowError,
-    ):  # whoever loads it says why
-        return None
+        return dict(json.loads(head["__metadata__"][ABOUT]))
+    except (OSError, ValueError, KeyError, TypeError, MemoryError, OverflowError):
+        return {}
+
+
+def _updates(folder: Path) -> tuple[int, int] | None:
+    about = about_model(folder)
+    return (int(about["done"]), int(about["steps"])) if about.keys() >= {"done", "steps"} else None
 
 
 def _info(path: Path) -> dict[str, Any]:

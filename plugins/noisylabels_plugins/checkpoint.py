@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from noisylabels.errors import InvalidData, NoisyLabelsError
 from noisylabels.store.files import disk_errors
-from noisylabels.store.runs import ABOUT, MODEL, forget_scores
+from noisylabels.store.runs import ABOUT, MODEL, about_model, forget_scores
 from noisylabels_plugins.selection import weights_of
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def save_model(run: "Run", folder: Path) -> None:
     }
     about |= names(run)
     if done(folder) != run.step:
-        forget_scores(folder)
+        forget_scores(folder)  # before, so that a kill in between leaves no scores of other weights
     temporary = folder / f".{MODEL}"
     with _complete(temporary, folder / MODEL):
         save_file(
@@ -81,12 +81,9 @@ def save_model(run: "Run", folder: Path) -> None:
 
 def done(folder: Path) -> int | None:
     """Updates that had been made when the model of a folder was written; None where there is none to read."""
-    try:
-        with safe_open(folder / MODEL, "pt") as file:
-            about = json.loads((file.metadata() or {}).get(ABOUT, "{}"))
-        return int(about.get("done", about["step"]))
-    except Exception:  # safetensors raises a dozen kinds for one finding
-        return None
+    about = about_model(folder)
+    done = about.get("done", about.get("step"))
+    return None if done is None else int(done)
 
 
 @contextmanager

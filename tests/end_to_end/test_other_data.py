@@ -136,3 +136,19 @@ def test_data_that_are_gone(noisylabels, made):
     assert answer.code == 3
     assert "r was trained on small-symmetric, which is not there" in answer.err
     assert "noisylabels predict r --data FOLDER" in answer.err
+
+
+def test_an_upper_bound_for_each_of_two_noises(noisylabels, made):
+    """The second is the same training on the same clean labels: it counts once, whichever was evaluated before."""
+    assert noisylabels("corrupt", "small", "--mode", "dilate", "--out", "other").code == 0
+    for data, out in (("small-symmetric", "u"), ("other", "v")):
+        assert (
+            noisylabels("train", "baseline", "--data", data, "--labels", "clean", "--out", out, *TINY).code
+            == 0
+        )
+    assert noisylabels("evaluate", "u").code == 0
+    answer = noisylabels("evaluate", "u", "v")
+    assert answer.code == 0, answer.err
+    assert answer.out.count("upper bound, clean labels") == noisylabels("evaluate", "u").out.count(
+        "upper bound"
+    )
